@@ -1,0 +1,73 @@
+# make alone prints this list. make test needs only Go, git and make.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help build run demo test check fmt fmt-check vet lint floors race sim mutants bench e2e clean
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# Packages (folders, with all below) whose tests run without the race detector, and why:
+#   persistence/sqlite   the pure-Go SQLite engine is many times slower under it, and bulk
+#                        tests are most of what this package has; make race includes it
+RACE_EXCLUDE := persistence/sqlite
+
+# What to test, and further flags of go test: make test PKG=./rules/... ARGS='-run Explain'
+PKG  ?= ./...
+ARGS ?=
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+build: ## bin/attune
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/attune ./cmd/attune
+
+run: build ## attune dev, everything in one process, until Ctrl-C
+	exec bin/attune dev
+
+demo: ## one event on its way through a rule to a finished action, and an end
+	go run ./cmd/attune demo
+
+test: bin/testrun ## all tests, with the race detector where there is a C compiler; says what was left out
+	@bin/testrun -race-exclude '$(RACE_EXCLUDE)' $(PKG) -- $(ARGS)
+
+check: fmt-check vet floors lint ## everything that is no test: gofmt, vet, floors, golangci-lint
+
+fmt: ## gofmt all Go files
+	gofmt -w .
+
+fmt-check:
+	@bad=$$(gofmt -l .); \
+	if [ -n "$$bad" ]; then echo "not as gofmt writes it (make fmt):"; echo "$$bad"; exit 1; fi
+
+vet:
+	go vet ./...
+
+lint: bin/golangci-lint ## golangci-lint alone; the first time it is built, which takes minutes
+	bin/golangci-lint run ./...
+
+floors: ## who may import whom, and the other house rules
+	go test -count=1 ./internal/floors
+
+race: ## all tests under the race detector, the slow ones too
+	ATTUNE_TEST_REQUIRE="race,$$ATTUNE_TEST_REQUIRE" $(MAKE) --no-print-directory test RACE_EXCLUDE=
+
+sim: ## the runtime in the seeded simulation
+	go test -count=1 ./test/sim/...
+
+mutants: ## breaks the product on purpose; each break must turn a test red
+	go run ./test/mutants
+
+bench: ## throughput and latency on this machine
+	go run ./test/bench
+
+e2e: ## the built binary from outside
+	go test -count=1 ./test/e2e/...
+
+clean: ## what make has built
+	rm -rf bin
+
+bin/testrun: go.mod $(wildcard internal/testrun/*.go)
+	go build -o $@ ./internal/testrun
+
+bin/golangci-lint: tools/go.mod tools/go.sum
+	cd tools && go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

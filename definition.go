@@ -1,0 +1,189 @@
+package attune
+
+import (
+	"net/url"
+	"sort"
+	"strconv"
+	"time"
+)
+
+// Position is a place in a file.
+type Position struct {
+	// File is the path as the user gave it.
+	File string `json:"file"`
+	// Line and Column count from 1; zero is unknown.
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty"`
+}
+
+// String is file:line:col, as far as it is known.
+func (p Position) String() string {
+	s := p.File
+	if p.Line > 0 {
+		s += ":" + strconv.Itoa(p.Line)
+		if p.Column > 0 {
+			s += ":" + strconv.Itoa(p.Column)
+		}
+	}
+	return s
+}
+
+// Pack is a folder of definitions in StackStorm's format.
+type Pack struct {
+	// Ref is the folder's name; everything in the pack begins with it.
+	Ref string `json:"ref"`
+	// Name, Description, Version, Author are said by pack.yaml.
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Version     string `json:"version"`
+	Author      string `json:"author"`
+	// Dir is where it was loaded from; empty for a built-in pack.
+	Dir string `json:"dir,omitempty"`
+	// Actions, Triggers, Rules are what loaded without fault.
+	Actions  []*Action  `json:"-"`
+	Triggers []*Trigger `json:"-"`
+	Rules    []*Rule    `json:"-"`
+	// Faults are what did not load, and why. The rest of the pack works.
+	Faults []Fault `json:"faults,omitempty"`
+}
+
+// Action is something that can run.
+type Action struct {
+	// Ref is pack.name, Pack and Name its halves.
+	Ref  string `json:"ref"`
+	Pack string `json:"pack"`
+	Name string `json:"name"`
+	// Description is for people.
+	Description string `json:"description,omitempty"`
+	// Runner says how it runs: local-shell-cmd, process, noop, echo.
+	Runner string `json:"runner_type"`
+	// EntryPoint is the program or script, relative to the pack's actions
+	// folder; empty for runners that need none.
+	EntryPoint string `json:"entry_point,omitempty"`
+	// Dir is the absolute folder that EntryPoint is relative to.
+	Dir string `json:"dir,omitempty"`
+	// Enabled false refuses new executions.
+	Enabled bool `json:"enabled"`
+	// Refusal is why it can never run here, such as a runner that we lack; the
+	// action is listed, and refused with this text. Empty: it can run.
+	Refusal string `json:"refusal,omitempty"`
+	// Parameters are its own and its runner's, by name.
+	Parameters map[string]*Parameter `json:"parameters,omitempty"`
+	// Timeout limits one attempt; zero means the runner's default.
+	Timeout time.Duration `json:"-"`
+	// Hash is the hash of its content.
+	Hash string `json:"hash"`
+	// At is where it is defined.
+	At Position `json:"at"`
+}
+
+// Parameter is one parameter of an action, in StackStorm's dialect of JSON
+// Schema.
+type Parameter struct {
+	// Type is string, integer, number, boolean, array, object, or empty for
+	// any.
+	Type string `json:"type,omitempty"`
+	// Description is for people.
+	Description string `json:"description,omitempty"`
+	// Required refuses a request without it.
+	Required bool `json:"required,omitempty"`
+	// Default is used where the request says nothing; HasDefault tells a
+	// default of null from none.
+	Default    any  `json:"default,omitempty"`
+	HasDefault bool `json:"-"`
+	// Enum are the only values allowed, or empty.
+	Enum []any `json:"enum,omitempty"`
+	// Immutable refuses a request that sets it.
+	Immutable bool `json:"immutable,omitempty"`
+	// Secret masks it everywhere.
+	Secret bool `json:"secret,omitempty"`
+	// Position is its place among positional arguments, or nil.
+	Position *int `json:"position,omitempty"`
+}
+
+// Trigger is something that fires events.
+type Trigger struct {
+	// Ref is pack.name.
+	Ref string `json:"ref"`
+	// Pack is the pack it came with.
+	Pack string `json:"pack"`
+	// Description is for people.
+	Description string `json:"description,omitempty"`
+	// Webhook makes it fire on a request, or is nil.
+	Webhook *Webhook `json:"webhook,omitempty"`
+	// Hash is the hash of its content.
+	Hash string `json:"hash"`
+	// At is where it is defined.
+	At Position `json:"at"`
+}
+
+// Webhook fires a trigger on POST /api/v1/webhooks/{URL}.
+type Webhook struct {
+	// URL is the last part of the route, without slashes at its ends.
+	URL string `json:"url"`
+	// Split is a Jinja expression for a list in the request: each item
+	// becomes an event of its own with the payload {headers, body, item,
+	// index}, the list itself left out of body. Empty: one event with
+	// {headers, body}.
+	Split string `json:"split,omitempty"`
+	// Dedupe is a Jinja template over the payload; what it renders to is the
+	// event's dedupe key. Empty: none.
+	Dedupe string `json:"dedupe,omitempty"`
+}
+
+// Rule connects a trigger with an action.
+type Rule struct {
+	// Ref is pack.name.
+	Ref string `json:"ref"`
+	// Pack is the pack it came with.
+	Pack string `json:"pack"`
+	// Description is for people.
+	Description string `json:"description,omitempty"`
+	// Enabled false is kept and never matches.
+	Enabled bool `json:"enabled"`
+	// Trigger is the ref of its trigger, TriggerParameters what it asks of it;
+	// [TriggerKey] of both is what events carry.
+	Trigger           string            `json:"trigger"`
+	TriggerParameters map[string]string `json:"trigger_parameters,omitempty"`
+	// Criteria must all pass.
+	Criteria []Criterion `json:"criteria,omitempty"`
+	// Action is the ref of what it starts, Parameters the templated values.
+	Action     string         `json:"action"`
+	Parameters map[string]any `json:"parameters,omitempty"`
+	// Hash is the hash of its content.
+	Hash string `json:"hash"`
+	// At is where it is defined.
+	At Position `json:"at"`
+}
+
+// Criterion is one condition of a rule.
+type Criterion struct {
+	// Path is where to look: trigger.body.status.
+	Path string `json:"path"`
+	// Type is the operator: equals, exists, contains, regex, in.
+	Type string `json:"type"`
+	// Pattern is what to compare with; strings may be Jinja.
+	Pattern any `json:"pattern,omitempty"`
+	// At is where it is written.
+	At Position `json:"at"`
+}
+
+// TriggerKey is what an event carries and a rule waits for: the trigger's ref,
+// and for a trigger with parameters those too, in a form that does not depend
+// on their order: core.st2.webhook?url=alertmanager.
+func TriggerKey(ref string, parameters map[string]string) string {
+	if len(parameters) == 0 {
+		return ref
+	}
+	names := make([]string, 0, len(parameters))
+	for n := range parameters {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	sep := "?"
+	for _, n := range names {
+		ref += sep + url.QueryEscape(n) + "=" + url.QueryEscape(parameters[n])
+		sep = "&"
+	}
+	return ref
+}

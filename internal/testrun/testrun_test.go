@@ -1,0 +1,133 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// write makes a module called m of the given files and goes there.
+func write(t *testing.T, files map[string]string) {
+	t.Helper()
+	dir := t.TempDir()
+	files["go.mod"] = "module m\n\ngo 1.26.0\n"
+	for name, content := range files {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+}
+
+const mixed = `package a
+import "testing"
+func TestPasses(t *testing.T) {}
+func TestParent(t *testing.T) {
+	t.Run("one", func(*testing.T) {})
+	t.Run("two/three", func(t *testing.T) { t.Error("loud") })
+}
+func TestLeavesOut(t *testing.T) { t.Skip("left out: cgroup2: no such mount") }
+func TestLeavesOutToo(t *testing.T) { t.Skip("left out: cgroup2: no such mount") }
+func TestSkips(t *testing.T) { t.Skip("only on Sundays") }
+`
+
+func TestRun(t *testing.T) {
+	t.Setenv("CGO_ENABLED", "0") // no race detector
+	t.Setenv("ATTUNE_TEST_REQUIRE", "root")
+	write(t, map[string]string{
+		"a/a_test.go": mixed,
+		"b/b_test.go": "package b\nimport \"testing\"\nfunc TestPanics(t *testing.T) { panic(\"oh\") }\nfunc TestNever(t *testing.T) {}\n",
+		"c/c_test.go": "package c\nfunc f() { undefined() }\n",
+		"d/d.go":      "package d\n",
+		"f/f.go":      "pakage f\n",
+		"e/e_test.go": "package e\nimport \"testing\"\nfunc TestPasses(t *testing.T) {}\n",
+	})
+	var out strings.Builder
+	failed, err := run([]string{"./...", "--", "-vet=off"}, &out)
+	if err != nil || !failed {
+		t.Fatalf("failed = %t, %v, want a failure and no error\n%s", failed, err, out.String())
+	}
+	for _, want := range []string{
+		"FAIL  a ", "a_test.go:6: loud",
+		"FAIL  b ", "panic: oh",
+		"FAIL  c ", "undefined: undefined",
+		"ok    e ",
+		"FAIL  f ", "expected 'package'",
+		"no tests in d\n",
+		"  race: no C compiler, or CGO_ENABLED=0 (all packages)\n",
+		"  cgroup2: no such mount (a TestLeavesOut, a TestLeavesOutToo)\n",
+		"  a test: only on Sundays (a TestSkips)\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output lacks %q", want)
+		}
+	}
+	if want := "\n3 passed, 4 failed, 3 skipped\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("the output does not end with %q", want)
+	}
+	if t.Failed() {
+		t.Log(out.String())
+	}
+}
+
+func TestWhatIsRequiredAndLeftOutFails(t *testing.T) {
+	t.Setenv("CGO_ENABLED", "0")
+	write(t, map[string]string{
+		"a/a_test.go": "package a\nimport \"testing\"\nfunc TestSkips(t *testing.T) { t.Skip(\"left out: postgres server: none here\") }\n",
+	})
+	for require, want := range map[string]bool{"": false, "cgroup2": false, "root, postgres": true, "race": true} {
+		t.Setenv("ATTUNE_TEST_REQUIRE", require)
+		var out strings.Builder
+		if failed, err := run(nil, &out); err != nil || failed != want {
+			t.Errorf("with %q required: failed = %t, %v, want %t\n%s", require, failed, err, want, out.String())
+		}
+		if !strings.HasSuffix(out.String(), "\n0 passed, 0 failed, 1 skipped\n") {
+			t.Errorf("the output does not end with the counts:\n%s", out.String())
+		}
+	}
+}
+
+func TestNothingToRunDoesNotPass(t *testing.T) {
+	write(t, map[string]string{"a.go": "package m\n"})
+	for _, args := range [][]string{{"./none/..."}, {"-nonsense"}, {"--", "-mod=nonsense"}} {
+		if failed, err := run(args, &strings.Builder{}); err == nil && !failed {
+			t.Errorf("%q passes", args)
+		}
+	}
+}
+
+func TestSplit(t *testing.T) {
+	m := module{"m", []string{"m", "m/persistence", "m/persistence/sqlite", "m/persistence/sqlite/x", "m/persistence/sqlite3"}}
+	raced, plain := split(m, []string{"persistence/sqlite"})
+	if want := []string{"m/persistence/sqlite", "m/persistence/sqlite/x"}; !slices.Equal(plain, want) {
+		t.Errorf("without the race detector: %q, want %q", plain, want)
+	}
+	if want := []string{"m", "m/persistence", "m/persistence/sqlite3"}; !slices.Equal(raced, want) {
+		t.Errorf("with the race detector: %q, want %q", raced, want)
+	}
+}
+
+// What go test writes when its process is killed: no event of an end for the test.
+func TestATestThatNeverEndsHasFailed(t *testing.T) {
+	var out strings.Builder
+	tally := newTally("m", &out)
+	err := tally.read(strings.NewReader(`{"Action":"run","Package":"m/a","Test":"TestHangs"}
+{"Action":"output","Package":"m/a","Test":"TestHangs","Output":"waiting\n"}
+not an event
+{"Action":"fail","Package":"m/a","Elapsed":1}
+`))
+	if err != nil || tally.failed != 1 {
+		t.Fatalf("%d failed, %v, want 1", tally.failed, err)
+	}
+	for _, want := range []string{"waiting", "not an event"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output lacks %q:\n%s", want, out.String())
+		}
+	}
+}
