@@ -103,7 +103,8 @@ type Parameter struct {
 
 // Trigger is something that fires events.
 type Trigger struct {
-	// Ref is pack.name.
+	// Ref is pack.name; of a trigger that a rule asks for with parameters, the
+	// [TriggerKey].
 	Ref string `json:"ref"`
 	// Pack is the pack it came with.
 	Pack string `json:"pack"`
@@ -123,8 +124,8 @@ type Webhook struct {
 	URL string `json:"url"`
 	// Split is a Jinja expression for a list in the request: each item
 	// becomes an event of its own with the payload {headers, body, item,
-	// index}, the list itself left out of body. Empty: one event with
-	// {headers, body}.
+	// index}, the list itself left out of body if Split is a plain look-up such
+	// as {{ body.alerts }}. Empty: one event with {headers, body}.
 	Split string `json:"split,omitempty"`
 	// Dedupe is a Jinja template over the payload; what it renders to is the
 	// event's dedupe key. Empty: none.

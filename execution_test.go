@@ -30,6 +30,9 @@ func newWalk(t *testing.T, seed uint64) *walk {
 
 func (w *walk) input() attune.Input {
 	signals := attune.Signals()
+	if w.rand.IntN(2) == 0 { // what leads to further attempts, else most walks end in the first
+		signals = []attune.Signal{attune.Admit, attune.Assign, attune.Start, attune.Return, attune.Retry}
+	}
 	w.now = w.now.Add(time.Duration(w.rand.IntN(3000)) * time.Millisecond)
 	in := attune.Input{Signal: signals[w.rand.IntN(len(signals))], At: w.now, Reason: fmt.Sprintf("reason %d", w.rand.IntN(100)),
 		Until: w.now.Add(time.Minute), Result: []byte(`{"n":1}`), Failure: &attune.Failure{Code: "exit_code"}}

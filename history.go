@@ -3,6 +3,7 @@ package attune
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -66,7 +67,7 @@ func (h History) Append(s Step) History {
 	if flags&flagNote != 0 {
 		note := s.Note
 		if len(note) > maxNote {
-			note = note[:maxNote]
+			note = strings.ToValidUTF8(note[:maxNote], "") // not in the middle of a character
 		}
 		h = appendText(h, note)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -17,16 +18,23 @@ type filter struct {
 	call      func(r *run, in any, args []any) (any, error)
 }
 
-// filters is filled by init, because map and select look filters up in it.
-var filters map[string]filter
+// filterTable is filled on first use, because map and select look filters up
+// in it, which a plain initialisation would refuse as a cycle.
+var (
+	filterTable map[string]filter
+	filterOnce  sync.Once
+)
 
-func init() {
-	filters = map[string]filter{}
-	for _, group := range []map[string]filter{valueFilters, textFilters, listFilters, jsonFilters} {
-		for n, f := range group {
-			filters[n] = f
+func filters() map[string]filter {
+	filterOnce.Do(func() {
+		filterTable = map[string]filter{}
+		for _, group := range []map[string]filter{valueFilters(), textFilters(), listFilters(), jsonFilters()} {
+			for n, f := range group {
+				filterTable[n] = f
+			}
 		}
-	}
+	})
+	return filterTable
 }
 
 func params(names string) []string { return strings.Fields(names) }
@@ -96,47 +104,49 @@ var defaultFilter = filter{params: params("default_value boolean"), undefined: t
 
 var lengthFilter = filter{call: func(r *run, in any, _ []any) (any, error) { return r.length(in) }}
 
-var valueFilters = map[string]filter{
-	"abs": {call: func(r *run, in any, _ []any) (any, error) {
-		if f, ok := in.(float64); ok {
-			return math.Abs(f), nil
-		}
-		if i, ok := integer(in); ok {
-			if i < 0 {
-				return integers("-", 0, i)
+func valueFilters() map[string]filter {
+	return map[string]filter{
+		"abs": {call: func(r *run, in any, _ []any) (any, error) {
+			if f, ok := in.(float64); ok {
+				return math.Abs(f), nil
 			}
-			return i, nil
-		}
-		return nil, typeFault("a %s has no absolute value", typeName(in))
-	}},
-	"attr": {params: params("name"), call: func(r *run, in any, args []any) (any, error) {
-		return attribute(in, args[0])
-	}},
-	"count":   lengthFilter,
-	"d":       defaultFilter,
-	"default": defaultFilter,
-	"float": {params: params("default"), call: func(r *run, in any, args []any) (any, error) {
-		if isNumber(in) {
-			return float(in), nil
-		}
-		if s, ok := in.(string); ok {
-			if f, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil {
-				return f, nil
+			if i, ok := integer(in); ok {
+				if i < 0 {
+					return integers("-", 0, i)
+				}
+				return i, nil
 			}
-		}
-		if given(args[0]) {
-			return args[0], nil
-		}
-		return 0.0, nil
-	}},
-	"int":    {params: params("default base"), call: toInt},
-	"length": lengthFilter,
-	"round":  {params: params("precision method"), call: round},
-	"safe":   {call: func(_ *run, in any, _ []any) (any, error) { return in, nil }},
-	"string": {call: func(r *run, in any, _ []any) (any, error) { return r.text(in) }},
-	// StackStorm marks null with a magic text here, so that it survives its
-	// own text rendering; a native null needs no mark.
-	"use_none": {call: func(_ *run, in any, _ []any) (any, error) { return in, nil }},
+			return nil, typeFault("a %s has no absolute value", typeName(in))
+		}},
+		"attr": {params: params("name"), call: func(r *run, in any, args []any) (any, error) {
+			return attribute(in, args[0])
+		}},
+		"count":   lengthFilter,
+		"d":       defaultFilter,
+		"default": defaultFilter,
+		"float": {params: params("default"), call: func(r *run, in any, args []any) (any, error) {
+			if isNumber(in) {
+				return float(in), nil
+			}
+			if s, ok := in.(string); ok {
+				if f, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil {
+					return f, nil
+				}
+			}
+			if given(args[0]) {
+				return args[0], nil
+			}
+			return 0.0, nil
+		}},
+		"int":    {params: params("default base"), call: toInt},
+		"length": lengthFilter,
+		"round":  {params: params("precision method"), call: round},
+		"safe":   {call: func(_ *run, in any, _ []any) (any, error) { return in, nil }},
+		"string": {call: func(r *run, in any, _ []any) (any, error) { return r.text(in) }},
+		// StackStorm marks null with a magic text here, so that it survives its
+		// own text rendering; a native null needs no mark.
+		"use_none": {call: func(_ *run, in any, _ []any) (any, error) { return in, nil }},
+	}
 }
 
 func toInt(r *run, in any, args []any) (any, error) {
@@ -204,46 +214,48 @@ func round(r *run, in any, args []any) (any, error) {
 
 var escapeFilter = plain(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;").Replace)
 
-var textFilters = map[string]filter{
-	"basename":   plain(func(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }),
-	"capitalize": plain(capitalize),
-	"center": on("width", func(r *run, s string, args []any) (any, error) {
-		width, err := intArgument(args[0], 80)
-		if err != nil {
-			return nil, err
-		}
-		fill := max(width-utf8.RuneCountInString(s), 0)
-		if err := r.make(len(s) + fill); err != nil {
-			return nil, err
-		}
-		left := fill/2 + (fill & width & 1)
-		return strings.Repeat(" ", left) + s + strings.Repeat(" ", fill-left), nil
-	}),
-	"dirname":     plain(dirname),
-	"e":           escapeFilter,
-	"escape":      escapeFilter,
-	"forceescape": escapeFilter,
-	"format": on("*", func(r *run, s string, args []any) (any, error) {
-		values, _ := args[0].([]any)
-		return r.percent(s, values, nil)
-	}),
-	"indent": on("width first blank", indent),
-	"lower":  plain(strings.ToLower),
-	"replace": on("old new count", func(r *run, s string, args []any) (any, error) {
-		return r.replace(s, args)
-	}),
-	"title": plain(func(s string) string {
-		return titled(s, func(c rune) bool { return unicode.IsSpace(c) || strings.ContainsRune("-({[<", c) })
-	}),
-	"trim": on("chars", func(r *run, s string, args []any) (any, error) { return strip(s, args[0], true, true) }),
-	"truncate": on("length killwords end leeway", func(r *run, s string, args []any) (any, error) {
-		return truncate(s, args)
-	}),
-	"upper":     plain(strings.ToUpper),
-	"urlencode": {call: urlencode},
-	"wordcount": on("", func(_ *run, s string, _ []any) (any, error) {
-		return int64(len(strings.FieldsFunc(s, func(c rune) bool { return c != '_' && !unicode.IsLetter(c) && !unicode.IsDigit(c) }))), nil
-	}),
+func textFilters() map[string]filter {
+	return map[string]filter{
+		"basename":   plain(func(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }),
+		"capitalize": plain(capitalize),
+		"center": on("width", func(r *run, s string, args []any) (any, error) {
+			width, err := intArgument(args[0], 80)
+			if err != nil {
+				return nil, err
+			}
+			fill := max(width-utf8.RuneCountInString(s), 0)
+			if err := r.make(len(s) + fill); err != nil {
+				return nil, err
+			}
+			left := fill/2 + (fill & width & 1)
+			return strings.Repeat(" ", left) + s + strings.Repeat(" ", fill-left), nil
+		}),
+		"dirname":     plain(dirname),
+		"e":           escapeFilter,
+		"escape":      escapeFilter,
+		"forceescape": escapeFilter,
+		"format": on("*", func(r *run, s string, args []any) (any, error) {
+			values, _ := args[0].([]any)
+			return r.percent(s, values, nil)
+		}),
+		"indent": on("width first blank", indent),
+		"lower":  plain(strings.ToLower),
+		"replace": on("old new count", func(r *run, s string, args []any) (any, error) {
+			return r.replace(s, args)
+		}),
+		"title": plain(func(s string) string {
+			return titled(s, func(c rune) bool { return unicode.IsSpace(c) || strings.ContainsRune("-({[<", c) })
+		}),
+		"trim": on("chars", func(r *run, s string, args []any) (any, error) { return strip(s, args[0], true, true) }),
+		"truncate": on("length killwords end leeway", func(r *run, s string, args []any) (any, error) {
+			return truncate(s, args)
+		}),
+		"upper":     plain(strings.ToUpper),
+		"urlencode": {call: urlencode},
+		"wordcount": on("", func(_ *run, s string, _ []any) (any, error) {
+			return int64(len(strings.FieldsFunc(s, func(c rune) bool { return c != '_' && !unicode.IsLetter(c) && !unicode.IsDigit(c) }))), nil
+		}),
+	}
 }
 
 func capitalize(s string) string {

@@ -5,56 +5,58 @@ import (
 	"strings"
 )
 
-var listFilters = map[string]filter{
-	"batch":    {params: params("linecount fill_with"), call: batch},
-	"dictsort": {params: params("case_sensitive by reverse"), call: dictsort},
-	"first": {call: func(r *run, in any, _ []any) (any, error) {
-		return r.pick(in, "first", func(items []any) any { return items[0] })
-	}},
-	"last": {call: func(r *run, in any, _ []any) (any, error) {
-		return r.pick(in, "last", func(items []any) any { return items[len(items)-1] })
-	}},
-	"groupby": {params: params("attribute default"), call: groupby},
-	"items":   {call: func(r *run, in any, _ []any) (any, error) { return r.items(in) }},
-	"join":    {params: params("d attribute"), call: join},
-	"list":    {call: func(r *run, in any, _ []any) (any, error) { return r.iterate(in) }},
-	"map":     {params: params("name * attribute default"), call: mapped},
-	"max":     {params: params("case_sensitive attribute"), call: func(r *run, in any, args []any) (any, error) { return r.extreme(in, args, 1) }},
-	"min":     {params: params("case_sensitive attribute"), call: func(r *run, in any, args []any) (any, error) { return r.extreme(in, args, -1) }},
-	"reject":  {params: params("name *"), call: func(r *run, in any, args []any) (any, error) { return r.choose(in, nil, args, false) }},
-	"rejectattr": {params: params("attribute name *"), call: func(r *run, in any, args []any) (any, error) {
-		return r.choose(in, args[0], args[1:], false)
-	}},
-	"reverse": {call: func(r *run, in any, _ []any) (any, error) {
-		if s, text := in.(string); text {
-			if err := r.make(len(s)); err != nil {
+func listFilters() map[string]filter {
+	return map[string]filter{
+		"batch":    {params: params("linecount fill_with"), call: batch},
+		"dictsort": {params: params("case_sensitive by reverse"), call: dictsort},
+		"first": {call: func(r *run, in any, _ []any) (any, error) {
+			return r.pick(in, "first", func(items []any) any { return items[0] })
+		}},
+		"last": {call: func(r *run, in any, _ []any) (any, error) {
+			return r.pick(in, "last", func(items []any) any { return items[len(items)-1] })
+		}},
+		"groupby": {params: params("attribute default"), call: groupby},
+		"items":   {call: func(r *run, in any, _ []any) (any, error) { return r.items(in) }},
+		"join":    {params: params("d attribute"), call: join},
+		"list":    {call: func(r *run, in any, _ []any) (any, error) { return r.iterate(in) }},
+		"map":     {params: params("name * attribute default"), call: mapped},
+		"max":     {params: params("case_sensitive attribute"), call: func(r *run, in any, args []any) (any, error) { return r.extreme(in, args, 1) }},
+		"min":     {params: params("case_sensitive attribute"), call: func(r *run, in any, args []any) (any, error) { return r.extreme(in, args, -1) }},
+		"reject":  {params: params("name *"), call: func(r *run, in any, args []any) (any, error) { return r.choose(in, nil, args, false) }},
+		"rejectattr": {params: params("attribute name *"), call: func(r *run, in any, args []any) (any, error) {
+			return r.choose(in, args[0], args[1:], false)
+		}},
+		"reverse": {call: func(r *run, in any, _ []any) (any, error) {
+			if s, text := in.(string); text {
+				if err := r.make(len(s)); err != nil {
+					return nil, err
+				}
+				chars := []rune(s)
+				slices.Reverse(chars)
+				return string(chars), nil
+			}
+			items, err := r.iterate(in)
+			if err != nil {
 				return nil, err
 			}
-			chars := []rune(s)
-			slices.Reverse(chars)
-			return string(chars), nil
-		}
-		items, err := r.iterate(in)
-		if err != nil {
-			return nil, err
-		}
-		out := append([]any{}, items...)
-		slices.Reverse(out)
-		return out, r.entries(len(out))
-	}},
-	"select": {params: params("name *"), call: func(r *run, in any, args []any) (any, error) { return r.choose(in, nil, args, true) }},
-	"selectattr": {params: params("attribute name *"), call: func(r *run, in any, args []any) (any, error) {
-		return r.choose(in, args[0], args[1:], true)
-	}},
-	"sort": {params: params("reverse case_sensitive attribute"), call: func(r *run, in any, args []any) (any, error) {
-		items, err := r.iterate(in)
-		if err != nil {
-			return nil, err
-		}
-		return r.sorted(items, foldedKey(args[2], args[1]), flag(args[0]))
-	}},
-	"sum":    {params: params("attribute start"), call: sum},
-	"unique": {params: params("case_sensitive attribute"), call: unique},
+			out := append([]any{}, items...)
+			slices.Reverse(out)
+			return out, r.entries(len(out))
+		}},
+		"select": {params: params("name *"), call: func(r *run, in any, args []any) (any, error) { return r.choose(in, nil, args, true) }},
+		"selectattr": {params: params("attribute name *"), call: func(r *run, in any, args []any) (any, error) {
+			return r.choose(in, args[0], args[1:], true)
+		}},
+		"sort": {params: params("reverse case_sensitive attribute"), call: func(r *run, in any, args []any) (any, error) {
+			items, err := r.iterate(in)
+			if err != nil {
+				return nil, err
+			}
+			return r.sorted(items, foldedKey(args[2], args[1]), flag(args[0]))
+		}},
+		"sum":    {params: params("attribute start"), call: sum},
+		"unique": {params: params("case_sensitive attribute"), call: unique},
+	}
 }
 
 // foldedKey is what sort, min, max and unique compare: an attribute or the
@@ -248,7 +250,7 @@ func mapped(r *run, in any, args []any) (any, error) {
 			return nil, err
 		}
 		known := false
-		if f, known = filters[filterName]; !known {
+		if f, known = filters()[filterName]; !known {
 			return nil, typeFault("unknown filter %s", quote(filterName))
 		}
 		rest.list, _ = args[1].([]any)
@@ -288,7 +290,7 @@ func (r *run) choose(in, path any, args []any, keep bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, known := tests[testName]
+	t, known := tests()[testName]
 	if testName != "" && !known {
 		return nil, typeFault("unknown test %s", quote(testName))
 	}

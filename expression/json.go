@@ -88,19 +88,21 @@ func toJSON(indent int, html bool) filter {
 	}}
 }
 
-var jsonFilters = map[string]filter{
-	"from_json_string": fromJSON,
-	"json_parse":       fromJSON,
-	"to_json_string":   toJSON(4, false),
-	"json_dump":        toJSON(4, false),
-	"tojson":           toJSON(-1, true),
-	"json_escape": on("", func(r *run, s string, _ []any) (any, error) {
-		w := jsonWriter{run: r}
-		if err := w.string(s); err != nil {
-			return nil, err
-		}
-		return r.made(string(w.text[1 : len(w.text)-1]))
-	}),
+func jsonFilters() map[string]filter {
+	return map[string]filter{
+		"from_json_string": fromJSON,
+		"json_parse":       fromJSON,
+		"to_json_string":   toJSON(4, false),
+		"json_dump":        toJSON(4, false),
+		"tojson":           toJSON(-1, true),
+		"json_escape": on("", func(r *run, s string, _ []any) (any, error) {
+			w := jsonWriter{run: r}
+			if err := w.string(s); err != nil {
+				return nil, err
+			}
+			return r.made(string(w.text[1 : len(w.text)-1]))
+		}),
+	}
 }
 
 // jsonWriter writes JSON as Python does: ", " and ": " on one line, or "," and

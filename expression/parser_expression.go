@@ -443,9 +443,9 @@ func (p *parser) filter(of node) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, ok := filters[n]
+	f, ok := filters()[n]
 	if !ok {
-		return nil, p.fail(t, suggest(n, filters), "unknown filter %s", quote(n))
+		return nil, p.fail(t, suggest(n, filters()), "unknown filter %s", quote(n))
 	}
 	out := &filtered{place: place(t.pos), of: of, name: n, filter: &f}
 	if p.operator("(") {
@@ -461,9 +461,9 @@ func (p *parser) test(at place, of node) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, ok := tests[n]
+	f, ok := tests()[n]
 	if !ok {
-		return nil, p.fail(t, suggest(n, tests), "unknown test %s", quote(n))
+		return nil, p.fail(t, suggest(n, tests()), "unknown test %s", quote(n))
 	}
 	out := &tested{place: at, of: of, name: n, test: &f}
 	following := p.peek()

@@ -1,6 +1,9 @@
 package expression
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // test is `value is name(args)`, with arguments as for a filter.
 type test struct {
@@ -9,10 +12,19 @@ type test struct {
 	call      func(r *run, in any, args []any) (bool, error)
 }
 
-var tests map[string]test
+// testTable is filled on first use, because "is test" looks itself up in it.
+var (
+	testTable map[string]test
+	testOnce  sync.Once
+)
 
-func init() {
-	tests = map[string]test{
+func tests() map[string]test {
+	testOnce.Do(fillTests)
+	return testTable
+}
+
+func fillTests() {
+	testTable = map[string]test{
 		"defined":     {undefined: true, call: func(_ *run, in any, _ []any) (bool, error) { return isDefined(in), nil }},
 		"undefined":   {undefined: true, call: func(_ *run, in any, _ []any) (bool, error) { return !isDefined(in), nil }},
 		"none":        typeTest("NoneType"),
@@ -32,8 +44,8 @@ func init() {
 		"even":        remainderTest(0),
 		"odd":         remainderTest(1),
 		"divisibleby": {params: params("num"), call: func(_ *run, in any, args []any) (bool, error) { return remainder(in, args[0], 0) }},
-		"filter":      {call: func(_ *run, in any, _ []any) (bool, error) { return known(in, filters), nil }},
-		"test":        {call: func(_ *run, in any, _ []any) (bool, error) { return known(in, tests), nil }},
+		"filter":      {call: func(_ *run, in any, _ []any) (bool, error) { return known(in, filters()), nil }},
+		"test":        {call: func(_ *run, in any, _ []any) (bool, error) { return known(in, tests()), nil }},
 		"sameas": {params: params("other"), call: func(r *run, in any, args []any) (bool, error) {
 			if typeName(in) != typeName(args[0]) {
 				return false, nil
@@ -46,7 +58,7 @@ func init() {
 		">": "gt greaterthan >", ">=": "ge >=", "in": "in",
 	} {
 		for _, n := range strings.Fields(names) {
-			tests[n] = test{params: params("other"), call: func(r *run, in any, args []any) (bool, error) {
+			testTable[n] = test{params: params("other"), call: func(r *run, in any, args []any) (bool, error) {
 				if err := needed(args[0], "to compare with"); err != nil {
 					return false, err
 				}

@@ -1,8 +1,6 @@
 package persistence
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"unicode/utf8"
 
@@ -215,16 +213,11 @@ func (r *row) key(field, s string) {
 
 func (r *row) json(field string, b []byte) {
 	r.bytes += len(b)
-	switch {
-	case len(b) == 0 || len(b) > MaxRowBytes: // the row's size is judged at its end
-	case !utf8.Valid(b):
-		r.fail(field, "is not UTF-8")
-	case !json.Valid(b):
-		r.fail(field, "is not JSON")
-	default:
-		if why := escapes(b); why != "" {
-			r.fail(field, why)
-		}
+	if len(b) == 0 || len(b) > MaxRowBytes { // the row's size is judged at its end
+		return
+	}
+	if why := documentFault(b); why != "" {
+		r.fail(field, why)
 	}
 }
 
@@ -247,49 +240,4 @@ func (r *row) end() string {
 		return fmt.Sprintf("the %s has %d bytes, and the limit is %d", r.what, r.bytes, MaxRowBytes)
 	}
 	return r.fault
-}
-
-// escapes says which \u escape of a valid JSON document stands for no text.
-func escapes(b []byte) string {
-	high := false // the escape before was the first half of a pair
-	for {
-		i := bytes.IndexByte(b, '\\')
-		if high && i != 0 {
-			return "escapes half a surrogate pair"
-		}
-		if i < 0 {
-			return ""
-		}
-		b = b[i+1:]
-		if b[0] != 'u' {
-			if high {
-				return "escapes half a surrogate pair"
-			}
-			b = b[1:]
-			continue
-		}
-		v := hex4(b[1:5])
-		b = b[5:]
-		low := v >= 0xdc00 && v <= 0xdfff
-		switch {
-		case v == 0:
-			return `holds a NUL character (\u0000)`
-		case high != low:
-			return "escapes half a surrogate pair"
-		}
-		high = v >= 0xd800 && v <= 0xdbff
-	}
-}
-
-func hex4(b []byte) (v int) {
-	for _, c := range b {
-		v <<= 4
-		switch {
-		case c <= '9':
-			v |= int(c - '0')
-		default:
-			v |= int(c|0x20-'a') + 10
-		}
-	}
-	return v
 }

@@ -1,0 +1,171 @@
+// Package broker is the actor between a node and its message broker: it sends
+// to workers in bundles of whatever is pending, publishes announcements, and
+// hands what workers say to the actors it is meant for.
+package broker
+
+import (
+	"context"
+	"log/slog"
+	"sort"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/messages"
+)
+
+// Broker is the actor. What it cannot send it drops: whoever needs an answer
+// sends again.
+type Broker struct {
+	tree          *actors.Tree
+	transport     messages.Broker
+	subscriptions []messages.Subscription
+	pending       map[string]*messages.Bundle
+	order         []string // workers with something pending, in order
+	sending       bool     // a send message is on its way to ourselves
+	sent, lost    int64
+}
+
+// subscribeRetry is how long after a failed subscription the next is tried.
+const subscribeRetry = time.Second
+
+// New is a node's broker actor.
+func New(tree *actors.Tree, transport messages.Broker) *Broker {
+	return &Broker{tree: tree, transport: transport, pending: map[string]*messages.Bundle{}}
+}
+
+// Kind implements actors.Actor.
+func (b *Broker) Kind() string { return "broker" }
+
+// State implements actors.Actor.
+func (b *Broker) State() string {
+	if len(b.subscriptions) == 0 {
+		return "connecting"
+	}
+	return "connected"
+}
+
+// Detail implements actors.Actor.
+func (b *Broker) Detail() any {
+	return map[string]any{"bundles_sent": b.sent, "bundles_lost": b.lost, "pending_workers": len(b.order)}
+}
+
+type (
+	send      struct{}
+	subscribe struct{}
+)
+
+// Receive implements actor.Actor.
+func (b *Broker) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started, *subscribe:
+		b.subscribe()
+	case *actor.Stopping, *actor.Restarting:
+		b.unsubscribe()
+	case *messages.ToWorker:
+		b.add(m)
+	case *send:
+		b.send()
+	case *messages.Announce:
+		b.announce(m.Execution)
+	case *messages.SyncBroker:
+		transport := b.transport
+		b.tree.Lend(func() { m.Reply(transport.Sync(context.Background())) })
+	}
+}
+
+func (b *Broker) subscribe() {
+	reports, err := b.transport.Subscribe(messages.Reports, b.tree.Incarnation, b.deliver)
+	if err == nil {
+		b.subscriptions = append(b.subscriptions, reports)
+		var beats messages.Subscription
+		if beats, err = b.transport.Subscribe(messages.Heartbeats, "", b.deliver); err == nil {
+			b.subscriptions = append(b.subscriptions, beats)
+			return
+		}
+	}
+	b.unsubscribe()
+	b.tree.Log.Error("subscribing failed, trying again", slog.String("error", err.Error()))
+	b.tree.Clock.AfterFunc(subscribeRetry, func() { b.tree.Tell(b.tree.Broker, &subscribe{}) })
+}
+
+func (b *Broker) unsubscribe() {
+	for _, s := range b.subscriptions {
+		s.Stop()
+	}
+	b.subscriptions = nil
+}
+
+// deliver hands the items of a bundle to their actors. It runs on the
+// transport's turn.
+func (b *Broker) deliver(m any) {
+	bundle, ok := m.(messages.Bundle)
+	if !ok {
+		return
+	}
+	for _, item := range bundle.Items {
+		switch item := item.(type) {
+		case messages.Report:
+			if id := item.Token.Execution.Partition(); id < attune.Partitions {
+				b.tree.Tell(b.tree.Partition(id), &item)
+			}
+		case messages.Output:
+			b.tree.Tell(b.tree.Output, &item)
+		case messages.Registered:
+			b.tree.Tell(b.tree.Workers, &item)
+		case messages.Heartbeat:
+			b.tree.Tell(b.tree.Workers, &item)
+		case messages.Draining:
+			b.tree.Tell(b.tree.Workers, &item)
+		}
+	}
+}
+
+// add puts an item with whatever else is pending for its worker. The send that
+// follows stands behind all messages that are in the mailbox now: so a bundle
+// holds what happened to be there, and nothing waits for more.
+func (b *Broker) add(m *messages.ToWorker) {
+	bundle := b.pending[m.Worker]
+	if bundle == nil {
+		bundle = &messages.Bundle{From: b.tree.Incarnation}
+		b.pending[m.Worker] = bundle
+		b.order = append(b.order, m.Worker)
+	}
+	bundle.Items = append(bundle.Items, m.Item)
+	if len(bundle.Items) == messages.MaxBundle {
+		b.dispatch(m.Worker, bundle)
+		b.pending[m.Worker] = &messages.Bundle{From: b.tree.Incarnation}
+	}
+	if !b.sending {
+		b.sending = true
+		b.tree.Tell(b.tree.Broker, &send{})
+	}
+}
+
+func (b *Broker) send() {
+	b.sending = false
+	sort.Strings(b.order)
+	for _, worker := range b.order {
+		if bundle := b.pending[worker]; len(bundle.Items) > 0 {
+			b.dispatch(worker, bundle)
+		}
+		delete(b.pending, worker)
+	}
+	b.order = b.order[:0]
+}
+
+func (b *Broker) dispatch(worker string, bundle *messages.Bundle) {
+	b.sent++
+	if err := b.transport.Send(messages.ToWorkers, worker, *bundle); err != nil {
+		b.lost++
+		b.tree.Log.Debug("bundle lost", slog.String("worker", worker), slog.String("error", err.Error()))
+	}
+}
+
+// announce publishes an end. Nobody bound is as good as published.
+func (b *Broker) announce(x *attune.Execution) {
+	_ = b.transport.Send(messages.Executions, "execution.completed", &messages.ExecutionCompleted{ID: x.ID, Version: x.Version,
+		Action: x.Action, Status: x.Status, Result: x.Result, Failure: x.Failure})
+}

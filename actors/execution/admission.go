@@ -1,0 +1,125 @@
+package execution
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/messages"
+)
+
+// begin prepares a new execution: admitted by policy, then a slot if one is
+// free, so that the first row already says scheduled. Nothing is stored before
+// the partition's admission is.
+func (x *Execution) begin(ctx actor.Context, row *attune.Execution) {
+	x.row = row
+	now := x.now()
+	if _, err := row.Apply(attune.Input{Signal: attune.Admit, At: now, Until: now.Add(recheck)}); err != nil {
+		panic(err) // a new execution is requested
+	}
+	x.place()
+}
+
+// placed takes a slot. In the admission it completes the row; later it is a
+// transition of its own.
+func (x *Execution) placed(ctx actor.Context, m *messages.Placed) {
+	if x.row.Status != attune.Scheduling || m.Attempt != x.row.Attempt+1 {
+		x.giveBack(m)
+		return
+	}
+	now := x.now()
+	in := attune.Input{Signal: attune.Assign, At: now, Worker: m.Worker, Incarnation: m.Incarnation, Until: now.Add(repeat)}
+	if !x.admitted {
+		effects, err := x.row.Apply(in)
+		if err != nil {
+			panic(err)
+		}
+		x.effects = effects
+		x.hand(ctx)
+		return
+	}
+	x.answered = false
+	x.apply(ctx, in)
+}
+
+// giveBack frees a slot that came twice or too late; one that is ours stays.
+func (x *Execution) giveBack(m *messages.Placed) {
+	if x.row.Status.Assigned() && m.Attempt == x.row.Attempt && m.Incarnation == x.row.Incarnation {
+		return
+	}
+	x.node.Tell(x.node.Workers, &messages.FreeSlot{Token: attune.Token{Execution: m.ID, Attempt: m.Attempt}, Worker: m.Worker, Incarnation: m.Incarnation})
+}
+
+// queued goes on without a slot: the row says that it waits, and why.
+func (x *Execution) queued(ctx actor.Context, m *messages.Queued) {
+	if !x.admitted {
+		x.row.Reason = m.Reason
+		x.hand(ctx)
+	}
+}
+
+// hand gives the row to the admission.
+func (x *Execution) hand(ctx actor.Context) {
+	x.prepared = true
+	x.row.Version = 1
+	x.node.Tell(ctx.Parent(), &messages.Prepared{Execution: x.row})
+}
+
+// stored acts on the committed admission.
+func (x *Execution) stored(ctx actor.Context) {
+	x.admitted = true
+	x.node.Changed(x.row.ID)
+	if x.row.Status == attune.Scheduling {
+		x.wake(x.row.Until)
+	}
+	x.perform(ctx)
+	x.release(ctx)
+}
+
+// discard ends an execution whose admission did not happen.
+func (x *Execution) discard(ctx actor.Context) {
+	x.prepared = false
+	x.abandon(ctx)
+	x.row = nil
+}
+
+// abandon gives back what a new execution had reserved before it was handed to
+// the admission. What was handed over is the admission's, and what gets lost is
+// found by the workers' audit.
+func (x *Execution) abandon(actor.Context) {
+	if x.row == nil || x.admitted || x.prepared {
+		return
+	}
+	if x.row.Status.Assigned() {
+		x.freeSlot()
+	} else {
+		x.node.Tell(x.node.Scheduler, &messages.Withdraw{ID: x.row.ID})
+	}
+	for _, m := range x.held {
+		switch m := m.(type) {
+		case *messages.Placed:
+			x.giveBack(m)
+		case *messages.Cancel:
+			m.Reply(nil, errLoading)
+		}
+	}
+	x.held = nil
+}
+
+// load goes on with a stored execution, after a take-over, a restart of the
+// actor or a conflict: what waits waits on, what was under way is asked after.
+func (x *Execution) load(ctx actor.Context, row *attune.Execution) {
+	*x = Execution{node: x.node, row: row, admitted: true}
+	switch {
+	case row.Status.Terminal():
+		x.effects = []attune.Effect{attune.FreeSlot, attune.Acknowledge, attune.Announce, attune.Retire}
+		x.perform(ctx)
+	case row.Status == attune.Requested || row.Status == attune.Delayed:
+		now := x.now()
+		x.apply(ctx, attune.Input{Signal: attune.Admit, At: now, Reason: "waiting for a free slot", Until: now.Add(recheck)})
+	case row.Status == attune.Scheduling:
+		x.place()
+		x.wake(x.now().Add(recheck))
+	default:
+		x.ask()
+	}
+}

@@ -1,0 +1,142 @@
+package execution
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/messages"
+)
+
+// perform does what the stored transitions call for. Every effect may happen
+// twice.
+func (x *Execution) perform(ctx actor.Context) {
+	effects := x.effects
+	x.effects = nil
+	for _, e := range effects {
+		switch e {
+		case attune.Place:
+			x.place()
+			x.wake(x.now().Add(recheck))
+		case attune.Withdraw:
+			x.node.Tell(x.node.Scheduler, &messages.Withdraw{ID: x.row.ID})
+		case attune.Dispatch:
+			x.dispatch()
+		case attune.StopAttempt:
+			x.stopAttempt()
+		case attune.FreeSlot:
+			x.freeSlot()
+		case attune.Acknowledge:
+			x.acknowledge(x.row.Token(), x.row.Worker)
+		case attune.Announce:
+			x.node.Tell(x.node.Broker, &messages.Announce{Execution: x.row})
+		case attune.Retire:
+			x.node.Tell(ctx.Parent(), &messages.Retired{ID: x.row.ID, FinishNumber: x.row.FinishNumber})
+		}
+	}
+}
+
+func (x *Execution) place() {
+	x.node.Tell(x.node.Scheduler, &messages.Place{ID: x.row.ID, Attempt: x.row.Attempt + 1, Runner: x.row.Runner})
+}
+
+// dispatch sends the attempt to its worker, and again until the worker answers.
+func (x *Execution) dispatch() {
+	r := x.row
+	d := messages.Dispatch{Token: r.Token(), Worker: r.Worker, Incarnation: r.Incarnation, Node: x.node.Incarnation,
+		Epoch: x.node.Epoch(r.ID.Partition()), Action: r.Action, Runner: r.Runner, Parameters: r.Parameters,
+		Timeout: r.Limits.Timeout, Grace: r.Limits.Grace, Rule: r.Rule, Trigger: r.Trigger, Traceparent: r.Chain.Traceparent}
+	if a := x.node.Definition(r.ActionHash); a != nil {
+		d.Pack, d.EntryPoint, d.Dir = a.Pack, a.EntryPoint, a.Dir
+	}
+	x.node.Tell(x.node.Broker, &messages.ToWorker{Worker: r.Worker, Item: d})
+	x.wake(x.now().Add(repeat))
+}
+
+// stopAttempt tells the worker to end the attempt, and again until there is
+// evidence.
+func (x *Execution) stopAttempt() {
+	r := x.row
+	x.node.Tell(x.node.Broker, &messages.ToWorker{Worker: r.Worker, Item: messages.Stop{Token: r.Token(), Worker: r.Worker,
+		Incarnation: r.Incarnation, Node: x.node.Incarnation, Epoch: x.node.Epoch(r.ID.Partition()), Grace: r.Limits.Grace}})
+	x.wake(x.now().Add(repeat))
+}
+
+// ask asks after an attempt that an earlier owner, or this actor before its
+// restart, had under way.
+func (x *Execution) ask() {
+	r := x.row
+	x.node.Tell(x.node.Broker, &messages.ToWorker{Worker: r.Worker, Item: messages.StateQuery{Worker: r.Worker, Node: x.node.Incarnation,
+		Asked: []messages.TokenAt{{Token: r.Token(), Incarnation: r.Incarnation, Epoch: x.node.Epoch(r.ID.Partition())}}}})
+	if r.Status == attune.Stopping {
+		x.stopAttempt()
+	}
+	x.node.Tell(x.node.Workers, &messages.CheckIncarnation{Worker: r.Worker, Incarnation: r.Incarnation, Execution: r.ID})
+	x.wake(x.now().Add(repeat))
+}
+
+func (x *Execution) freeSlot() {
+	if x.row.Attempt == 0 || x.row.Worker == "" {
+		return
+	}
+	x.node.Tell(x.node.Workers, &messages.FreeSlot{Token: x.row.Token(), Worker: x.row.Worker, Incarnation: x.row.Incarnation})
+}
+
+func (x *Execution) acknowledge(token attune.Token, worker string) {
+	if token.Attempt == 0 || worker == "" {
+		return
+	}
+	x.node.Tell(x.node.Broker, &messages.ToWorker{Worker: worker, Item: messages.ReportAck{Worker: worker, Tokens: []attune.Token{token}}})
+}
+
+// due is the execution's moment: something is to be repeated, stored, or has
+// taken too long.
+func (x *Execution) due(ctx actor.Context) {
+	now := x.now()
+	switch x.row.Status {
+	case attune.Scheduling:
+		x.place()
+		x.wake(now.Add(recheck))
+	case attune.Scheduled:
+		x.ask()
+		if !x.answered {
+			x.dispatch()
+		}
+	case attune.Running:
+		x.running(ctx, now)
+	case attune.Stopping:
+		x.ask()
+	}
+}
+
+// running stores running when it has lasted, asks after an attempt it inherited,
+// and lets one expire that its worker should have ended.
+func (x *Execution) running(ctx actor.Context, now time.Time) {
+	expiry := x.expiry()
+	switch {
+	case !expiry.IsZero() && !now.Before(expiry):
+		x.apply(ctx, attune.Input{Signal: attune.Expire, At: now, Reason: "its time limit passed and its worker did not end it", Until: now.Add(repeat),
+			Failure: timeoutFailure(x.row.Limits.Timeout)})
+	case x.unsaved:
+		x.row.Until = expiry
+		x.save(ctx)
+	case !x.answered:
+		x.ask()
+	case !expiry.IsZero():
+		x.wake(expiry)
+	}
+}
+
+// expiry is when the owner ends the attempt itself: its limit, the grace and a
+// margin for the kill.
+func (x *Execution) expiry() time.Time {
+	if x.row.Limits.Timeout == 0 || x.row.Started.IsZero() {
+		return time.Time{}
+	}
+	return x.row.Started.Add(x.row.Limits.Timeout + x.row.Limits.Grace + killMargin)
+}
+
+func timeoutFailure(limit time.Duration) *attune.Failure {
+	return &attune.Failure{Code: "timeout", Message: "it ran longer than its limit of " + limit.String()}
+}

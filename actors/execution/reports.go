@@ -1,0 +1,165 @@
+package execution
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/messages"
+)
+
+// report is a worker's word on an attempt. It counts only for the newest
+// attempt; any other is kept as evidence, changes nothing, and is acknowledged
+// all the same.
+func (x *Execution) report(ctx actor.Context, m *messages.Report) {
+	if m.Token.Attempt != x.row.Attempt || m.Incarnation != x.row.Incarnation || !x.row.Status.Assigned() {
+		x.evidence(ctx, m)
+		return
+	}
+	switch m.Kind {
+	case messages.Started:
+		x.started(ctx, m)
+	case messages.NotMine:
+		x.node.Tell(x.node.Workers, &messages.CheckIncarnation{Worker: x.row.Worker, Incarnation: x.row.Incarnation, Execution: x.row.ID, NotMine: true})
+	default:
+		x.ended(ctx, m)
+	}
+}
+
+// evidence keeps a report that came too late, and lets the worker forget it.
+func (x *Execution) evidence(ctx actor.Context, m *messages.Report) {
+	if m.Kind == messages.Started || m.Kind == messages.NotMine {
+		return
+	}
+	x.row.Witness(attune.Input{Signal: signalOf(m.Kind), At: x.now(), Attempt: m.Token.Attempt, Reason: "late report: " + m.Kind.String()})
+	x.acknowledge(m.Token, m.Worker)
+	x.save(ctx)
+}
+
+// started makes the attempt running. That is stored only if it lasts: most
+// attempts end first, and their end tells that they began.
+func (x *Execution) started(_ actor.Context, m *messages.Report) {
+	x.answered = true
+	if x.row.Status != attune.Scheduled {
+		if x.row.Status == attune.Running {
+			if at := x.expiry(); !at.IsZero() {
+				x.wake(at)
+			}
+		}
+		return
+	}
+	now := x.now()
+	if _, err := x.row.Apply(attune.Input{Signal: attune.Start, At: now.Add(-m.Elapsed), Reason: ""}); err != nil {
+		panic(err) // scheduled takes start
+	}
+	x.unsaved = true
+	x.wake(now.Add(lazily))
+}
+
+func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
+	x.answered = true
+	now := x.now()
+	in := attune.Input{Signal: signalOf(m.Kind), At: now, Result: m.Result, Failure: m.Failure, Reason: m.Reason, Until: now.Add(recheck)}
+	switch m.Kind {
+	case messages.StoppedRun:
+		if x.row.Status != attune.Stopping { // nobody asked for it here: the worker ended it by itself
+			in.Signal = attune.Fail
+		}
+	case messages.LostRun:
+		in.Failure = lostFailure(x.row.Worker)
+	case messages.Returned:
+		in.Failure = nil
+		if x.row.Status == attune.Scheduled {
+			in.Reason = "given back by its worker, waiting for a free slot"
+		}
+	}
+	if x.row.Status == attune.Stopping {
+		in.Failure = x.stopFailure(in)
+	}
+	if x.row.Status == attune.Scheduled && !neverStarted(m.Kind) {
+		if _, err := x.row.Apply(attune.Input{Signal: attune.Start, At: now.Add(-m.Elapsed)}); err != nil {
+			panic(err) // scheduled takes start
+		}
+	}
+	x.apply(ctx, in)
+}
+
+// neverStarted tells the reports that do not prove a start.
+func neverStarted(k messages.ReportKind) bool {
+	return k == messages.Returned || k == messages.RefusedRun || k == messages.StoppedRun || k == messages.LostRun
+}
+
+// stopFailure is how an execution that was being stopped explains its end.
+func (x *Execution) stopFailure(in attune.Input) *attune.Failure {
+	if in.Signal == attune.Finish {
+		return nil
+	}
+	switch x.row.Cause {
+	case attune.CauseCancelled:
+		return &attune.Failure{Code: "cancelled", Message: "it was cancelled", Detail: x.row.Reason}
+	case attune.CauseTimeout:
+		return timeoutFailure(x.row.Limits.Timeout)
+	}
+	return &attune.Failure{Code: "panic", Message: "it was stopped because its actor failed", Detail: x.row.Reason}
+}
+
+func signalOf(k messages.ReportKind) attune.Signal {
+	switch k {
+	case messages.Started:
+		return attune.Start
+	case messages.Finished:
+		return attune.Finish
+	case messages.FailedRun:
+		return attune.Fail
+	case messages.TimedOutRun:
+		return attune.TimeOut
+	case messages.StoppedRun:
+		return attune.Confirm
+	case messages.Returned:
+		return attune.Return
+	case messages.RefusedRun:
+		return attune.Refuse
+	case messages.LostRun:
+		return attune.Lose
+	}
+	return attune.NoSignal
+}
+
+func lostFailure(worker string) *attune.Failure {
+	return &attune.Failure{Code: "worker_lost", Message: "its worker " + worker + " was lost while it ran"}
+}
+
+// workerLost acts on the stored fact that the incarnation of the attempt is
+// lost.
+func (x *Execution) workerLost(ctx actor.Context, m *messages.WorkerLost) {
+	if !x.row.Status.Assigned() || x.row.Incarnation != m.Incarnation {
+		return
+	}
+	in := attune.Input{Signal: attune.Lose, At: x.now(), Failure: lostFailure(x.row.Worker), Reason: "its worker was lost"}
+	if x.row.Status == attune.Stopping {
+		in.Failure = x.stopFailure(in)
+	}
+	x.apply(ctx, in)
+}
+
+// cancelled asks for the end. It is idempotent; in a terminal status it means
+// nothing.
+func (x *Execution) cancelled(ctx actor.Context, m *messages.Cancel) {
+	if x.row.Status.Terminal() || x.row.Status == attune.Stopping && x.row.Cause == attune.CauseCancelled {
+		m.Reply(x.row.Clone(), nil)
+		return
+	}
+	now := x.now()
+	x.cancel = m.Reply
+	x.apply(ctx, attune.Input{Signal: attune.Cancel, At: now, Reason: m.Reason, Until: now.Add(repeat),
+		Failure: &attune.Failure{Code: "cancelled", Message: "it was cancelled", Detail: m.Reason}})
+}
+
+// checkSlot answers the audit of a worker's actor: a slot that is not held by
+// the newest attempt is free.
+func (x *Execution) checkSlot(m *messages.SlotTaken) {
+	r := x.row
+	if r.Status.Assigned() && r.Token() == m.Token && r.Incarnation == m.Incarnation {
+		return
+	}
+	x.node.Tell(x.node.Workers, &messages.FreeSlot{Token: m.Token, Worker: m.Worker, Incarnation: m.Incarnation})
+}

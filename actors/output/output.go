@@ -1,0 +1,114 @@
+// Package output is the actor that carries what attempts print into the store:
+// chunks of many attempts in one write, acknowledged when they are durable. It
+// is not fenced and shares nothing with the writer.
+package output
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/persistence"
+)
+
+// Output is the actor. Workers repeat what it drops.
+type Output struct {
+	tree    *actors.Tree
+	store   persistence.Output
+	changed func(attune.ExecutionID)
+	pending []*messages.Output
+	bytes   int
+	writing []*messages.Output
+}
+
+const (
+	// maxPending bounds what waits, in bytes: over it chunks are dropped, and
+	// come again.
+	maxPending = 32 << 20
+	maxWrite   = 4 << 20
+	retry      = 500 * time.Millisecond
+)
+
+// New is a node's output actor. changed is called for executions with new
+// output; it must not block.
+func New(tree *actors.Tree, store persistence.Output, changed func(attune.ExecutionID)) *Output {
+	return &Output{tree: tree, store: store, changed: changed}
+}
+
+// Kind implements actors.Actor.
+func (o *Output) Kind() string { return "output" }
+
+// State implements actors.Actor.
+func (o *Output) State() string {
+	if o.writing != nil {
+		return "writing"
+	}
+	return "idle"
+}
+
+// Detail implements actors.Actor.
+func (o *Output) Detail() any {
+	return map[string]any{"pending_chunks": len(o.pending), "pending_bytes": o.bytes}
+}
+
+type (
+	written struct{ err error }
+	again   struct{}
+)
+
+// Receive implements actor.Actor.
+func (o *Output) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *messages.Output:
+		if o.bytes+len(m.Data) <= maxPending {
+			o.pending, o.bytes = append(o.pending, m), o.bytes+len(m.Data)
+		}
+		o.write()
+	case *written:
+		o.written(m.err)
+	case *again:
+		o.send()
+	}
+}
+
+func (o *Output) write() {
+	if o.writing != nil || len(o.pending) == 0 {
+		return
+	}
+	n, size := 0, 0
+	for n < len(o.pending) && (n == 0 || size+len(o.pending[n].Data) <= maxWrite) {
+		size += len(o.pending[n].Data)
+		n++
+	}
+	o.writing, o.pending, o.bytes = o.pending[:n:n], o.pending[n:], o.bytes-size
+	o.send()
+}
+
+func (o *Output) send() {
+	chunks := make([]persistence.OutputChunk, len(o.writing))
+	for i, m := range o.writing {
+		chunks[i] = persistence.OutputChunk{Token: m.Token, Stream: persistence.Stream(m.Stream), Offset: m.Offset, Data: m.Data}
+	}
+	tree, store := o.tree, o.store
+	tree.Lend(func() { tree.Tell(tree.Output, &written{store.AppendOutput(context.Background(), chunks)}) })
+}
+
+func (o *Output) written(err error) {
+	if err != nil {
+		o.tree.Log.Error("storing output failed, trying again", slog.String("error", err.Error()))
+		o.tree.Clock.AfterFunc(retry, func() { o.tree.Tell(o.tree.Output, &again{}) })
+		return
+	}
+	for _, m := range o.writing {
+		o.tree.Tell(o.tree.Broker, &messages.ToWorker{Worker: m.Worker, Item: messages.OutputAck{Token: m.Token, Worker: m.Worker,
+			Stream: m.Stream, Through: m.Offset + int64(len(m.Data))}})
+		o.changed(m.Token.Execution)
+	}
+	o.writing = nil
+	o.write()
+}

@@ -1,0 +1,280 @@
+package partitions
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/persistence"
+)
+
+// admission is one group on its way to the store: an event with what its rules
+// yield, or a direct request.
+type admission struct {
+	request   *messages.Admit
+	op        persistence.Op
+	entries   []*entry
+	waiting   int // executions that are not prepared
+	submitted bool
+	// rest are the proposals that go in later slices.
+	rest []messages.Proposal
+}
+
+// slice is the most proposals of one flush of an event. An event with more is
+// committed and acknowledged first; the rest follows in slices, which a later
+// owner would resume.
+const slice = 200
+
+// admit begins an admission: ids, then an actor per execution, each of which
+// asks for a slot.
+func (p *partition) admit(ctx actor.Context, m *messages.Admit) {
+	now := p.tree.Clock.Now()
+	if !p.loaded || p.ids.Ahead(now) > maxAhead {
+		p.postpone(m)
+		return
+	}
+	if p.ids.Low(now) {
+		p.raise(false)
+	}
+	a := &admission{request: m}
+	proposals := m.Proposals
+	if len(proposals) > slice {
+		if m.Resumed {
+			proposals, a.rest = proposals[:slice], proposals[slice:]
+		} else {
+			proposals, a.rest = nil, proposals
+		}
+	}
+	if !p.name(m, proposals) {
+		p.raise(false)
+		p.postpone(m)
+		return
+	}
+	p.compose(a, proposals)
+	for _, pr := range proposals {
+		if pr.Execution == nil {
+			continue
+		}
+		e := p.spawn(ctx, pr.Execution.ID)
+		e.admission = a
+		a.entries = append(a.entries, e)
+		a.waiting++
+		p.tree.Tell(e.pid, &messages.Begin{Execution: pr.Execution})
+	}
+	p.submit(a)
+}
+
+// name gives ids to everything new, or reports that the mark leaves too few.
+func (p *partition) name(m *messages.Admit, proposals []messages.Proposal) bool {
+	now := p.tree.Clock.Now()
+	next := func() attune.ID { return p.ids.Next(now) }
+	event := m.Event
+	if event != nil && !m.Resumed {
+		if event.ID = attune.EventID(next()); event.ID == 0 {
+			return false
+		}
+		if event.Chain.Correlation == "" {
+			event.Chain.Correlation = event.ID.String()
+		}
+	}
+	for _, pr := range proposals {
+		if en := pr.Enforcement; en != nil {
+			if en.ID = attune.EnforcementID(next()); en.ID == 0 {
+				return false
+			}
+			en.Event, en.Chain = event.ID, event.Chain
+		}
+		x := pr.Execution
+		if x == nil {
+			continue
+		}
+		if x.ID = attune.ExecutionID(next()); x.ID == 0 {
+			return false
+		}
+		x.Root, x.Status = x.ID, attune.Requested
+		if en := pr.Enforcement; en != nil {
+			en.Execution, x.Enforcement, x.Event, x.Chain = x.ID, en.ID, event.ID, event.Chain
+		} else if x.Chain.Correlation == "" {
+			x.Chain.Correlation = x.ID.String()
+		}
+	}
+	return true
+}
+
+// compose makes the operation.
+func (p *partition) compose(a *admission, proposals []messages.Proposal) {
+	m := a.request
+	var ens []*attune.Enforcement
+	var xs []*attune.Execution
+	for _, pr := range proposals {
+		if pr.Enforcement != nil {
+			ens = append(ens, pr.Enforcement)
+		}
+		if pr.Execution != nil {
+			xs = append(xs, pr.Execution)
+		}
+	}
+	if m.Event != nil && a.rest == nil {
+		m.Event.Evaluated = p.tree.Clock.Now()
+	}
+	if m.Resumed {
+		a.op = &persistence.Extend{Event: m.Event, Enforcements: ens, Executions: xs}
+		return
+	}
+	op := &persistence.Admit{Event: m.Event, Enforcements: ens, Executions: xs}
+	if m.DedupeKey != "" {
+		op.Dedupe = &persistence.Dedupe{Kind: m.DedupeKind, Source: m.DedupeSource, Key: m.DedupeKey}
+	}
+	a.op = op
+}
+
+// postpone keeps an admission until the partition can make ids for it.
+func (p *partition) postpone(m *messages.Admit) {
+	if len(p.backlog) >= maxBacklog {
+		reply(m, messages.Admitted{Err: &attune.Error{Kind: attune.TooMuch, Code: "busy", Message: "too much waits to be admitted", Try: "again in a moment"}})
+		return
+	}
+	p.backlog = append(p.backlog, m)
+}
+
+// open admits what was postponed.
+func (p *partition) open() {
+	backlog := p.backlog
+	p.backlog = nil
+	for _, m := range backlog {
+		p.tree.Tell(p.self, m)
+	}
+}
+
+// prepared counts an execution that has its first state.
+func (p *partition) prepared(m *messages.Prepared) {
+	e := p.live[m.Execution.ID]
+	if e == nil || e.admission == nil || e.admission.submitted {
+		return
+	}
+	e.admission.waiting--
+	p.submit(e.admission)
+}
+
+func (p *partition) submit(a *admission) {
+	if a.waiting == 0 && !a.submitted {
+		a.submitted = true
+		p.tree.Tell(p.tree.Writer, &actors.Submit{Op: a.op, ReplyTo: p.self, Ref: a})
+	}
+}
+
+// failAdmission gives an admission up before it was handed to the writer.
+// Nothing of it is stored, so whoever offered it may offer it again.
+func (p *partition) failAdmission(a *admission, reason string) {
+	for _, e := range a.entries {
+		delete(p.live, e.id)
+		p.tree.Tell(e.pid, &messages.Discard{})
+		p.tree.Stop(e.pid)
+	}
+	if a.request.Resumed {
+		p.tree.Tell(p.tree.Rules, &messages.JudgeAgain{Event: a.request.Event})
+		return
+	}
+	reply(a.request, messages.Admitted{Err: &attune.Error{Kind: attune.Unavailable, Code: "admission_failed",
+		Message: "the request could not be admitted", Where: reason, Try: "again; with a dedupe key it stays one"}})
+}
+
+func (p *partition) written(ctx actor.Context, m *actors.Written) {
+	switch m.Op.(type) {
+	case *persistence.RaiseIDHigh:
+		p.row.IDHigh = max(p.row.IDHigh, m.Op.(*persistence.RaiseIDHigh).High)
+		p.ids.Raise(p.row.IDHigh)
+		p.raising = false
+		if p.loaded {
+			p.open()
+		}
+	case *persistence.Admit, *persistence.Extend:
+		p.decided(ctx, m.Ref.(*admission), m.Answer)
+	case *persistence.Announced:
+		p.finishes.stored(m.Op.(*persistence.Announced).Through)
+	}
+}
+
+// decided tells everybody what became of the admission. A partition that was
+// restarted meanwhile does not know its executions any more, and adopts them.
+func (p *partition) decided(ctx actor.Context, a *admission, answer persistence.Answer) {
+	committed := answer.Outcome == persistence.Committed
+	skipped := map[string]bool{}
+	for _, rule := range answer.Skipped {
+		skipped[rule] = true
+	}
+	for _, x := range executionsOf(a.op) {
+		e := p.live[x.ID]
+		keep := committed && !skipped[x.Rule]
+		switch {
+		case keep && (e == nil || e.restarted || e.admission != a):
+			p.adopt(ctx, x)
+		case keep:
+			e.admission = nil
+			p.tree.Tell(e.pid, &messages.Stored{})
+		case e != nil:
+			delete(p.live, x.ID)
+			p.tree.Tell(e.pid, &messages.Discard{})
+			p.tree.Tell(e.pid, &actor.PoisonPill{})
+		}
+	}
+	p.follow(a, committed)
+	reply(a.request, admitted(a, answer))
+}
+
+// adopt gives a stored execution to an actor that does not have its state.
+func (p *partition) adopt(ctx actor.Context, x *attune.Execution) {
+	e := p.live[x.ID]
+	if e == nil {
+		e = p.spawn(ctx, x.ID)
+	}
+	e.admission, e.restarted = nil, false
+	p.tree.Tell(e.pid, &messages.Load{Execution: x.Clone()})
+}
+
+// follow continues an event whose proposals go in slices, and tells the rules
+// which id the event's misses belong to.
+func (p *partition) follow(a *admission, committed bool) {
+	m := a.request
+	if m.Event == nil || !committed {
+		return
+	}
+	if a.rest != nil {
+		p.tree.Tell(p.self, &messages.Admit{Event: m.Event, Proposals: a.rest, Resumed: true})
+	}
+	if len(m.Missed) > 0 {
+		p.tree.Tell(p.tree.Rules, &messages.EventJudged{Event: m.Event.ID, Missed: m.Missed})
+	}
+}
+
+func executionsOf(op persistence.Op) []*attune.Execution {
+	switch op := op.(type) {
+	case *persistence.Admit:
+		return op.Executions
+	case *persistence.Extend:
+		return op.Executions
+	}
+	return nil
+}
+
+func admitted(a *admission, answer persistence.Answer) messages.Admitted {
+	switch answer.Outcome {
+	case persistence.Committed:
+		if op, ok := a.op.(*persistence.Admit); ok {
+			return messages.Admitted{ID: op.ID()}
+		}
+		return messages.Admitted{ID: attune.ID(a.request.Event.ID)}
+	case persistence.Duplicate:
+		return messages.Admitted{ID: answer.First, Duplicate: true}
+	case persistence.Rejected:
+		return messages.Admitted{Err: &attune.Error{Kind: attune.Invalid, Code: "unstorable", Message: "the request cannot be stored: " + answer.Reason}}
+	}
+	return messages.Admitted{Err: &attune.Error{Kind: attune.Unavailable, Code: "not_admitted", Message: "the request was not admitted: " + answer.Outcome.String()}}
+}
+
+func reply(m *messages.Admit, answer messages.Admitted) {
+	if m.Reply != nil {
+		m.Reply(answer)
+	}
+}

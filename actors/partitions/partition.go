@@ -1,0 +1,336 @@
+package partitions
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/persistence"
+)
+
+// partition owns the live executions of one partition: it makes their ids,
+// admits them, routes to them and wakes them at their moments. After a restart
+// or a take-over it loads what is live from the store.
+type partition struct {
+	actors.Supervisor
+	tree       *actors.Tree
+	store      Store
+	executions Executions
+	owned      Owned
+	// row outlives restarts of the actor, so that its ids never begin below one
+	// it handed out before.
+	row  *persistence.Partition
+	self *actor.PID
+
+	ids     *attune.Sequence
+	raising bool
+	loaded  bool
+	after   attune.ExecutionID // how far loading came
+	backlog []*messages.Admit  // until ids are available
+	live    map[attune.ExecutionID]*entry
+	moments moments
+	timer   attune.Timer
+	timerAt int64
+	finishes
+}
+
+// entry is one live execution.
+type entry struct {
+	id  attune.ExecutionID
+	pid *actor.PID
+	due int64 // the moment that counts; others in the heap are stale
+	// admission is what the execution is part of until it is stored.
+	admission *admission
+	// restarted means that its actor lost the state that is being stored.
+	restarted bool
+	// panicked is why its actor was given up, until its successor was told.
+	panicked string
+}
+
+const (
+	loadPage  = 500
+	loadRetry = 500 * time.Millisecond
+	// minute is how far ids may be ahead of database time before new work has
+	// to go to another partition.
+	maxAhead = time.Minute
+	// maxBacklog bounds the admissions that wait for the partition to be
+	// loaded.
+	maxBacklog = 1000
+)
+
+func newPartition(tree *actors.Tree, store Store, executions Executions, row *persistence.Partition, owned Owned) *partition {
+	p := &partition{tree: tree, store: store, executions: executions, row: row, owned: owned, ids: attune.NewSequence(row.ID, row.IDHigh),
+		live: map[attune.ExecutionID]*entry{}}
+	p.Supervisor = actors.Supervisor{Clock: tree.Clock, Limit: 3, Within: time.Minute, GaveUp: p.gaveUp}
+	p.finishes = finishes{announced: row.AnnouncedTo, through: row.AnnouncedTo}
+	return p
+}
+
+// Kind implements actors.Actor.
+func (p *partition) Kind() string { return "partition" }
+
+// State implements actors.Actor.
+func (p *partition) State() string {
+	if !p.loaded {
+		return "loading"
+	}
+	return "open"
+}
+
+// Detail implements actors.Actor.
+func (p *partition) Detail() any {
+	oldest := time.Duration(0)
+	if due, ok := p.moments.next(); ok {
+		oldest = max(0, p.tree.Clock.Now().Sub(time.Unix(0, due)))
+	}
+	return map[string]any{"partition": p.row.ID, "epoch": p.row.Epoch, "live": len(p.live), "moments": p.moments.Len(),
+		"oldest_overdue_ns": oldest, "backlog": len(p.backlog), "announced_to": p.announced}
+}
+
+type (
+	page struct {
+		rows []*attune.Execution
+		err  error
+	}
+	unfinished struct {
+		events      []*attune.Event
+		unannounced []*attune.Execution
+		finished    int64
+		err         error
+	}
+	read struct {
+		id  attune.ExecutionID
+		row *attune.Execution
+		err error
+		// stray is the report that came for an execution that is not live.
+		stray *messages.Report
+	}
+	tick   struct{ at int64 }
+	reload struct{}
+)
+
+// Receive implements actor.Actor.
+func (p *partition) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		p.start(ctx)
+	case *reload:
+		p.loadPage()
+	case *page:
+		p.addPage(ctx, m)
+	case *unfinished:
+		p.addUnfinished(m)
+	case *messages.Admit:
+		p.admit(ctx, m)
+	case *messages.Prepared:
+		p.prepared(m)
+	case *actors.Written:
+		p.written(ctx, m)
+	case *messages.Report:
+		p.report(m)
+	case *messages.Cancel:
+		p.cancel(m)
+	case *messages.Wake:
+		p.wake(m.ID, m.At)
+	case *tick:
+		p.tick(m)
+	case *messages.ToExecution:
+		p.route(m)
+	case *messages.SlotTaken:
+		p.checkSlot(m)
+	case *messages.Recover:
+		p.read(m.ID, nil)
+	case *read:
+		p.addRead(ctx, m)
+	case *messages.Retired:
+		p.retired(ctx, m)
+	case *actors.Unnumbered:
+		p.finishes.done(m.FinishNumber)
+	case *prove:
+		p.askProof()
+	case *proven:
+		p.proven(m)
+	case *messages.WorkerLost, *messages.SchedulerStarted:
+		p.toAll(m)
+	case *actor.Terminated:
+		p.terminated(ctx, m)
+	}
+}
+
+func (p *partition) start(ctx actor.Context) {
+	p.self = ctx.Self()
+	p.raise(true)
+	p.loadPage()
+	p.finishes.start(p)
+}
+
+// raise stores a higher mark for ids before they run out.
+func (p *partition) raise(fresh bool) {
+	if p.raising {
+		return
+	}
+	p.raising = true
+	high := p.ids.HighFor(p.tree.Clock.Now(), fresh)
+	p.tree.Tell(p.tree.Writer, &actors.Submit{Op: &persistence.RaiseIDHigh{Partition: p.row.ID, High: high}, ReplyTo: p.self})
+}
+
+func (p *partition) loadPage() {
+	tree, store, id, after, self, prepare := p.tree, p.store, p.row.ID, p.after, p.self, p.executions.Prepare
+	tree.Lend(func() {
+		rows, err := store.LiveExecutions(context.Background(), id, after, loadPage)
+		prepare(rows)
+		tree.Tell(self, &page{rows, err})
+	})
+}
+
+func (p *partition) addPage(ctx actor.Context, m *page) {
+	if m.err != nil {
+		p.retryLoad(m.err)
+		return
+	}
+	for _, row := range m.rows {
+		p.after = row.ID
+		if p.live[row.ID] == nil {
+			e := p.spawn(ctx, row.ID)
+			p.tree.Tell(e.pid, &messages.Load{Execution: row})
+		}
+	}
+	if len(m.rows) == loadPage {
+		p.loadPage()
+		return
+	}
+	tree, store, id, after, self := p.tree, p.store, p.row.ID, p.announced, p.self
+	tree.Lend(func() {
+		u := &unfinished{}
+		if u.events, u.err = store.UnevaluatedEvents(context.Background(), id, loadPage); u.err == nil {
+			u.unannounced, u.err = store.Unannounced(context.Background(), id, after, loadPage)
+		}
+		tree.Tell(self, u)
+	})
+}
+
+// addUnfinished goes on with what an earlier owner left: events that were not
+// judged to the end, and ends that may not have been announced.
+func (p *partition) addUnfinished(m *unfinished) {
+	if m.err != nil {
+		p.retryLoad(m.err)
+		return
+	}
+	for _, x := range m.unannounced {
+		p.tree.Tell(p.tree.Broker, &messages.Announce{Execution: x})
+		p.finishes.done(x.FinishNumber)
+	}
+	for _, ev := range m.events {
+		p.tree.Tell(p.tree.Rules, &messages.JudgeAgain{Event: ev})
+	}
+	p.loaded = true
+	p.open()
+}
+
+func (p *partition) retryLoad(err error) {
+	p.tree.Log.Error("loading a partition failed, trying again", slog.Int("partition", p.row.ID), slog.String("error", err.Error()))
+	p.tree.Clock.AfterFunc(loadRetry, func() { p.tree.Tell(p.self, &reload{}) })
+}
+
+// spawn starts the actor of an execution; its first message gives it its state.
+func (p *partition) spawn(ctx actor.Context, id attune.ExecutionID) *entry {
+	pid, err := ctx.SpawnNamed(p.executions.Props, id.String())
+	if err != nil {
+		panic(fmt.Errorf("spawn %s: %w", id, err)) // the partition reloads
+	}
+	e := &entry{id: id, pid: pid}
+	p.live[id] = e
+	return e
+}
+
+// HandleFailure implements actor.SupervisorStrategy: a failed execution is
+// restarted and gets its state from the store, where its admission is stored;
+// else its admission fails.
+func (p *partition) HandleFailure(system *actor.ActorSystem, parent actor.Supervisor, child *actor.PID, stats *actor.RestartStatistics, reason, message any) {
+	id, err := attune.ParseExecutionID(child.Id[len(p.self.Id)+1:])
+	e := p.live[id]
+	if err != nil || e == nil {
+		parent.StopChildren(child)
+		return
+	}
+	if e.admission != nil && !e.admission.submitted {
+		p.failAdmission(e.admission, fmt.Sprint(reason))
+		return
+	}
+	e.restarted = e.admission != nil
+	p.Supervisor.HandleFailure(system, parent, child, stats, reason, message)
+	if e.panicked == "" && e.admission == nil {
+		p.read(id, nil)
+	}
+}
+
+func (p *partition) gaveUp(child *actor.PID, reason any) {
+	if id, err := attune.ParseExecutionID(child.Id[len(p.self.Id)+1:]); err == nil && p.live[id] != nil {
+		p.live[id].panicked = fmt.Sprint(reason)
+	}
+}
+
+// terminated starts the successor of an actor that was given up, to end its
+// execution.
+func (p *partition) terminated(ctx actor.Context, m *actor.Terminated) {
+	p.Forget(m.Who.Id)
+	if len(m.Who.Id) <= len(p.self.Id)+1 {
+		return
+	}
+	id, err := attune.ParseExecutionID(m.Who.Id[len(p.self.Id)+1:])
+	if e := p.live[id]; err == nil && e != nil && e.panicked != "" {
+		next := p.spawn(ctx, id)
+		next.panicked = e.panicked
+		p.read(id, nil)
+	}
+}
+
+// read fetches the stored state of an execution.
+func (p *partition) read(id attune.ExecutionID, stray *messages.Report) {
+	tree, store, self := p.tree, p.store, p.self
+	tree.Lend(func() {
+		row, err := store.Execution(context.Background(), id)
+		tree.Tell(self, &read{id, row, err, stray})
+	})
+}
+
+func (p *partition) addRead(_ actor.Context, m *read) {
+	if m.stray != nil {
+		p.addStray(m)
+		return
+	}
+	e := p.live[m.id]
+	switch {
+	case e == nil:
+	case m.err != nil:
+		p.tree.Log.Error("reading an execution failed, trying again", slog.String("execution", m.id.String()), slog.String("error", m.err.Error()))
+		p.tree.Clock.AfterFunc(loadRetry, func() { p.tree.Tell(p.self, &messages.Recover{ID: m.id}) })
+	default:
+		p.tree.Tell(e.pid, &messages.Load{Execution: m.row})
+		if e.panicked != "" {
+			p.tree.Tell(e.pid, p.executions.Panicked(e.panicked))
+			e.panicked = ""
+		}
+	}
+}
+
+// retired ends the actor of an execution that ended and was announced.
+func (p *partition) retired(ctx actor.Context, m *messages.Retired) {
+	if e := p.live[m.ID]; e != nil {
+		delete(p.live, m.ID)
+		ctx.Stop(e.pid)
+	}
+	p.finishes.done(m.FinishNumber)
+}
+
+func (p *partition) toAll(m any) {
+	for _, e := range p.inOrder() {
+		p.tree.Tell(e.pid, m)
+	}
+}

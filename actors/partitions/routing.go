@@ -1,0 +1,84 @@
+package partitions
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/persistence"
+)
+
+// inOrder lists the live executions by id, so that a simulation is the same
+// each time.
+func (p *partition) inOrder() []*entry {
+	all := make([]*entry, 0, len(p.live))
+	for _, e := range p.live {
+		all = append(all, e)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].id < all[j].id })
+	return all
+}
+
+// route hands a message to its execution; one that is not live needs it no
+// more.
+func (p *partition) route(m *messages.ToExecution) {
+	if e := p.live[m.ID]; e != nil {
+		p.tree.Tell(e.pid, m.Message)
+	}
+}
+
+// report hands a worker's report to its execution. Reports of what is not live
+// are looked up: a repetition is acknowledged, anything else kept as evidence.
+func (p *partition) report(m *messages.Report) {
+	if e := p.live[m.Token.Execution]; e != nil {
+		p.tree.Tell(e.pid, m)
+		return
+	}
+	if p.loaded && m.Kind != messages.Started && m.Kind != messages.NotMine {
+		p.read(m.Token.Execution, m)
+	}
+}
+
+func (p *partition) addStray(m *read) {
+	r := m.stray
+	switch {
+	case p.live[m.id] != nil: // it was being loaded
+		p.tree.Tell(p.live[m.id].pid, r)
+		return
+	case m.err != nil && attune.KindOf(m.err) != attune.NotFound:
+		return // the worker repeats it
+	case m.err == nil && !m.row.Status.Terminal():
+		return // its actor is being made; the worker repeats it
+	case m.err == nil && r.Token.Attempt != m.row.Attempt:
+		row := m.row
+		row.Witness(attune.Input{Signal: attune.NoSignal, At: p.tree.Clock.Now(), Attempt: r.Token.Attempt, Reason: "late report: " + r.Kind.String()})
+		row.Version++
+		p.tree.Tell(p.tree.Writer, &actors.Submit{Op: &persistence.Save{Execution: row}})
+	}
+	p.tree.Tell(p.tree.Broker, &messages.ToWorker{Worker: r.Worker, Item: messages.ReportAck{Worker: r.Worker, Tokens: []attune.Token{r.Token}}})
+}
+
+// cancel hands a request to its execution. What is not live is for the caller
+// to look up: it has ended, or never was.
+func (p *partition) cancel(m *messages.Cancel) {
+	switch e := p.live[m.ID]; {
+	case e != nil:
+		p.tree.Tell(e.pid, m)
+	case !p.loaded:
+		m.Reply(nil, &attune.Error{Kind: attune.Unavailable, Code: "loading", Message: "the partition is being loaded", Try: "again in a moment"})
+	default:
+		m.Reply(nil, &attune.Error{Kind: attune.NotFound, Code: "not_live", Message: fmt.Sprintf("%s is not live", m.ID)})
+	}
+}
+
+// checkSlot answers the audit of a worker's actor for executions that are gone.
+func (p *partition) checkSlot(m *messages.SlotTaken) {
+	switch e := p.live[m.Token.Execution]; {
+	case e != nil:
+		p.tree.Tell(e.pid, m)
+	case p.loaded:
+		p.tree.Tell(p.tree.Workers, &messages.FreeSlot{Token: m.Token, Worker: m.Worker, Incarnation: m.Incarnation})
+	}
+}

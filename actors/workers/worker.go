@@ -1,0 +1,322 @@
+package workers
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/persistence"
+)
+
+// The lease of a worker.
+const (
+	// Lease is how long an answer to a heartbeat lets the worker run.
+	Lease = 10 * time.Second
+	// killMargin is how long after the end of its lease every run of a worker
+	// is surely ended.
+	killMargin = 2 * time.Second
+	// audit is how often slots are checked that were taken long ago.
+	audit = 5 * time.Second
+)
+
+// worker is the actor of one worker: it answers heartbeats, and so extends the
+// lease; it declares the incarnation lost, which becomes a fact when it is
+// stored; it counts the slots.
+type worker struct {
+	tree  *actors.Tree
+	store persistence.Loader
+	name  string
+	self  *actor.PID
+	known *memory
+
+	taken map[attune.Token]time.Time
+	// counted means that taken is complete, so that slots may be granted.
+	counted bool
+	// answered is when the newest answer was sent, or when this actor began.
+	answered time.Time
+	draining bool
+	// writing is the row on its way to the store, and what follows.
+	writing *attune.Worker
+	then    func()
+	checked time.Time
+}
+
+// memory is what a worker's actor must not forget in a restart.
+type memory struct {
+	row *attune.Worker // as stored; nil before the first registration
+}
+
+func newWorker(tree *actors.Tree, store persistence.Loader, name string, known *memory) *worker {
+	return &worker{tree: tree, store: store, name: name, known: known, taken: map[attune.Token]time.Time{}}
+}
+
+// Kind implements actors.Actor.
+func (w *worker) Kind() string { return "worker" }
+
+// State implements actors.Actor.
+func (w *worker) State() string {
+	switch {
+	case w.known.row == nil:
+		return "registering"
+	case w.draining && w.alive():
+		return "draining"
+	}
+	return w.known.row.State.String()
+}
+
+// Detail implements actors.Actor.
+func (w *worker) Detail() any {
+	d := map[string]any{"worker": w.name, "taken": len(w.taken), "counted": w.counted, "answered": w.answered}
+	if r := w.known.row; r != nil {
+		d["incarnation"], d["slots"], d["runners"], d["state"] = r.Incarnation, r.Slots, r.Runners, r.State
+	}
+	return d
+}
+
+type (
+	tick    struct{}
+	counted struct {
+		incarnation string
+		rows        []*attune.Execution
+		err         error
+	}
+)
+
+// Receive implements actor.Actor.
+func (w *worker) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		w.start(ctx)
+	case *tick:
+		w.tick()
+	case *messages.Registered:
+		w.register(m)
+	case *messages.Heartbeat:
+		w.heartbeat(m)
+	case *messages.Draining:
+		w.drain(m)
+	case *messages.SlotTaken:
+		w.take(m)
+	case *messages.FreeSlot:
+		w.free(m)
+	case *messages.SlotsReturned:
+		w.returned(m)
+	case *counted:
+		w.count(m)
+	case *messages.SchedulerStarted:
+		w.grant(true)
+	case *messages.CheckIncarnation:
+		w.check(m)
+	case *actors.Written:
+		w.written(m)
+	case *List:
+		w.list(m)
+	}
+}
+
+func (w *worker) alive() bool {
+	r := w.known.row
+	return r != nil && (r.State == attune.WorkerAlive || r.State == attune.WorkerDraining)
+}
+
+func (w *worker) start(ctx actor.Context) {
+	w.self = ctx.Self()
+	w.answered = w.tree.Clock.Now()
+	w.checked = w.answered
+	if w.alive() {
+		w.recount()
+	}
+	w.again()
+}
+
+func (w *worker) again() {
+	tree, self := w.tree, w.self
+	tree.Clock.AfterFunc(time.Second, func() { tree.Tell(self, &tick{}) })
+}
+
+// tick declares the worker lost when it was not answered for its lease and the
+// kill margin, and audits old slots.
+func (w *worker) tick() {
+	now := w.tree.Clock.Now()
+	if w.alive() && now.Sub(w.answered) >= Lease+killMargin {
+		w.lose("not heard of for " + (Lease + killMargin).String())
+	}
+	if w.alive() && now.Sub(w.checked) >= audit {
+		w.checked = now
+		w.audit(now)
+	}
+	w.again()
+}
+
+// register takes a new incarnation. While another of that name is alive it is
+// refused, unless it proves that it is the successor and holds the journal.
+func (w *worker) register(m *messages.Registered) {
+	row := w.known.row
+	if row != nil && row.Incarnation == m.Incarnation {
+		w.answerRegistration(m)
+		return
+	}
+	if w.writing != nil {
+		return // the worker repeats it
+	}
+	if w.alive() && !contains(m.Earlier, row.Incarnation) {
+		w.send(messages.RegisterAck{Worker: w.name, Incarnation: m.Incarnation, Sent: m.Sent, Node: w.tree.Incarnation,
+			Refused: "a worker named " + w.name + " is alive: incarnation " + row.Incarnation})
+		return
+	}
+	now := w.tree.Clock.Now()
+	next := &attune.Worker{Name: w.name, Incarnation: m.Incarnation, State: attune.WorkerAlive, Runners: m.Runners, Slots: m.Slots,
+		Labels: m.Labels, Zone: m.Zone, Registered: now, Changed: now, Version: 1}
+	if row != nil {
+		next.Version = row.Version + 1
+		w.tree.Tell(w.tree.Scheduler, &messages.RevokeSlots{Worker: w.name, Incarnation: row.Incarnation})
+	}
+	w.save(next, func() {
+		w.taken, w.counted, w.draining = map[attune.Token]time.Time{}, true, false
+		w.answerRegistration(m)
+		w.grant(true)
+		w.tree.Log.Info("worker registered", slog.String("worker", w.name), slog.String("incarnation", m.Incarnation), slog.Int("slots", m.Slots))
+	})
+}
+
+func (w *worker) answerRegistration(m *messages.Registered) {
+	ack := messages.RegisterAck{Worker: w.name, Incarnation: m.Incarnation, Sent: m.Sent, Node: w.tree.Incarnation}
+	if w.alive() {
+		w.answered = w.tree.Clock.Now()
+	} else {
+		ack.Lost = true
+	}
+	w.send(ack)
+}
+
+// heartbeat is answered by this actor alone: the answer is what lets the worker
+// go on.
+func (w *worker) heartbeat(m *messages.Heartbeat) {
+	row := w.known.row
+	if row == nil || row.Incarnation != m.Incarnation {
+		if w.writing == nil && row != nil {
+			w.send(messages.HeartbeatAck{Worker: w.name, Incarnation: m.Incarnation, Sent: m.Sent, Lost: true, Node: w.tree.Incarnation})
+		}
+		return
+	}
+	lost := !w.alive()
+	if !lost && w.writing == nil {
+		w.answered = w.tree.Clock.Now()
+	} else if !lost {
+		return // it may be being declared lost: no answer extends anything now
+	}
+	w.send(messages.HeartbeatAck{Worker: w.name, Incarnation: m.Incarnation, Sent: m.Sent, Lost: lost, Node: w.tree.Incarnation})
+	if w.draining != m.Draining {
+		w.draining = m.Draining
+		w.grant(true)
+	}
+}
+
+func (w *worker) drain(m *messages.Draining) {
+	row := w.known.row
+	if row == nil || row.Incarnation != m.Incarnation || !w.alive() {
+		return
+	}
+	w.draining = true
+	w.tree.Tell(w.tree.Scheduler, &messages.RevokeSlots{Worker: w.name, Incarnation: row.Incarnation})
+	if m.Left && w.writing == nil {
+		w.end(attune.WorkerLeft, "left in order")
+	}
+}
+
+// lose declares the incarnation lost. Everything acts only once that is stored.
+func (w *worker) lose(why string) {
+	if w.writing == nil {
+		w.end(attune.WorkerLost, why)
+	}
+}
+
+func (w *worker) end(state attune.WorkerState, why string) {
+	next := *w.known.row
+	next.State, next.Changed = state, w.tree.Clock.Now()
+	next.Version++
+	w.tree.Tell(w.tree.Scheduler, &messages.RevokeSlots{Worker: w.name, Incarnation: next.Incarnation})
+	w.save(&next, func() {
+		w.tree.Log.Warn("worker "+state.String(), slog.String("worker", w.name), slog.String("incarnation", next.Incarnation), slog.String("reason", why))
+		w.taken, w.counted = map[attune.Token]time.Time{}, false
+		w.tree.Tell(w.tree.Partitions, &messages.WorkerLost{Worker: w.name, Incarnation: next.Incarnation})
+	})
+}
+
+func (w *worker) save(row *attune.Worker, then func()) {
+	w.writing, w.then = row, then
+	w.tree.Tell(w.tree.Writer, &actors.Submit{Op: &persistence.SaveWorker{Worker: row}, ReplyTo: w.self})
+}
+
+func (w *worker) written(m *actors.Written) {
+	save, ok := m.Op.(*persistence.SaveWorker)
+	if !ok {
+		return
+	}
+	if m.Answer.Outcome == persistence.Committed {
+		w.known.row = save.Worker
+	}
+	if save.Worker != w.writing { // of this actor's life before its restart
+		return
+	}
+	then := w.then
+	w.writing, w.then = nil, nil
+	if m.Answer.Outcome != persistence.Committed {
+		w.tree.Log.Error("the store refused a worker's state", slog.String("worker", w.name), slog.String("outcome", m.Answer.Outcome.String()), slog.String("reason", m.Answer.Reason))
+		return // the worker repeats, or the next tick does
+	}
+	then()
+}
+
+// check tells an execution whether the incarnation of its attempt is lost: only
+// the present one of a worker that is alive is not. The successor of an
+// incarnation speaks for its tokens; asked for one it knows nothing of, it says
+// so, and then the incarnation was declared lost before.
+func (w *worker) check(m *messages.CheckIncarnation) {
+	row := w.known.row
+	if row == nil || w.writing != nil || row.Incarnation == m.Incarnation && w.alive() {
+		return
+	}
+	if row.Incarnation != m.Incarnation && w.alive() && !m.NotMine {
+		return // its successor may hold the journal
+	}
+	w.tree.Tell(w.tree.Partition(m.Execution.Partition()), &messages.ToExecution{ID: m.Execution,
+		Message: &messages.WorkerLost{Worker: m.Worker, Incarnation: m.Incarnation}})
+}
+
+func (w *worker) send(item any) {
+	w.tree.Tell(w.tree.Broker, &messages.ToWorker{Worker: w.name, Item: item})
+}
+
+func (w *worker) list(m *List) {
+	v := View{Worker: attune.Worker{Name: w.name}, Running: len(w.taken), LastHeard: w.answered}
+	if w.known.row != nil {
+		v.Worker = *w.known.row
+		if w.draining && w.alive() {
+			v.Worker.State = attune.WorkerDraining
+		}
+	}
+	m.Reply(v)
+}
+
+func contains(all []string, s string) bool {
+	for _, a := range all {
+		if a == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *worker) recount() {
+	tree, store, self, incarnation := w.tree, w.store, w.self, w.known.row.Incarnation
+	tree.Lend(func() {
+		rows, err := store.ExecutionsOn(context.Background(), incarnation)
+		tree.Tell(self, &counted{incarnation, rows, err})
+	})
+}

@@ -1,0 +1,35 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/attune-automation/attune/persistence"
+)
+
+// Submit hands an operation to the writer. The writer alone touches it until
+// [Written] comes back.
+type Submit struct {
+	Op persistence.Op
+	// ReplyTo gets [Written]; nil asks for no answer.
+	ReplyTo *actor.PID
+	// Ref comes back as it is.
+	Ref any
+}
+
+// Written is the writer's answer, sent after the outcome is certain. A node
+// that is fenced answers nothing more: it ends.
+type Written struct {
+	Op     persistence.Op
+	Answer persistence.Answer
+	Ref    any
+}
+
+// Owned tells the writer that the node owns a partition, and up to which number
+// its finishes are numbered.
+type Owned struct {
+	Partition    int
+	FinishNumber int64
+}
+
+// Unnumbered tells a partition that a finish number went to no row.
+type Unnumbered struct{ FinishNumber int64 }

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/rules"
+)
+
+// ActionView is an action as the API shows it.
+type ActionView struct {
+	*attune.Action
+	// Timeout limits one attempt; empty is the runner's default.
+	Timeout string `json:"timeout,omitempty"`
+}
+
+// PackView is a pack with the refs of what it holds.
+type PackView struct {
+	*attune.Pack
+	Actions  []string `json:"actions"`
+	Triggers []string `json:"triggers"`
+	Rules    []string `json:"rules"`
+}
+
+type definitionsInput struct {
+	Page
+	Pack string `query:"pack"`
+}
+
+type refInput struct {
+	Ref string `path:"ref"`
+}
+
+type (
+	actionList    struct{ Body List[ActionView] }
+	actionOutput  struct{ Body ActionView }
+	ruleList      struct{ Body List[*attune.Rule] }
+	ruleOutput    struct{ Body *attune.Rule }
+	triggerList   struct{ Body List[*attune.Trigger] }
+	triggerOutput struct{ Body *attune.Trigger }
+	packList      struct{ Body List[PackView] }
+	packOutput    struct{ Body PackView }
+)
+
+// viewAction shows an action, the defaults of its secret parameters masked.
+func viewAction(a *attune.Action) ActionView {
+	shown := *a
+	shown.Parameters = maps.Clone(a.Parameters)
+	for name, p := range shown.Parameters {
+		if p != nil && p.Secret && p.Default != nil {
+			hidden := *p
+			hidden.Default = masked
+			shown.Parameters[name] = &hidden
+		}
+	}
+	return ActionView{&shown, span(a.Timeout)}
+}
+
+// viewRule shows a rule, what it gives to secret parameters masked.
+func viewRule(r *rules.Rule) *attune.Rule {
+	shown := *r.Definition
+	if r.Action == nil {
+		return &shown
+	}
+	shown.Parameters = maps.Clone(shown.Parameters)
+	for name := range secretParameters(r.Action).names {
+		if _, given := shown.Parameters[name]; given {
+			shown.Parameters[name] = masked
+		}
+	}
+	return &shown
+}
+
+func viewPack(p *attune.Pack) PackView {
+	return PackView{Pack: p,
+		Actions:  refs(p.Actions, func(a *attune.Action) string { return a.Ref }),
+		Triggers: refs(p.Triggers, func(t *attune.Trigger) string { return t.Ref }),
+		Rules:    refs(p.Rules, func(r *attune.Rule) string { return r.Ref })}
+}
+
+func refs[T any](all []T, ref func(T) string) []string {
+	names := make([]string, 0, len(all))
+	for _, one := range all {
+		names = append(names, ref(one))
+	}
+	return names
+}
+
+func same[T any](v T) T { return v }
+
+// ofPack keeps what belongs to the pack; an empty pack keeps all.
+func ofPack[T any](all []T, want string, pack func(T) string) []T {
+	var kept []T
+	for _, one := range all {
+		if want == "" || pack(one) == want {
+			kept = append(kept, one)
+		}
+	}
+	return kept
+}
+
+func (s *server) listActions(_ context.Context, in *definitionsInput) (*actionList, error) {
+	all := ofPack(s.Engine.Catalog().Actions(), in.Pack, func(a *attune.Action) string { return a.Pack })
+	return &actionList{after(in.Page, all, func(a *attune.Action) string { return a.Ref }, viewAction)}, nil
+}
+
+func (s *server) getAction(_ context.Context, in *refInput) (*actionOutput, error) {
+	a, err := s.Engine.Catalog().Action(in.Ref)
+	if err != nil {
+		return nil, err
+	}
+	return &actionOutput{viewAction(a)}, nil
+}
+
+// listRules lists the rules that can judge; those with faults stand in the
+// faults of their pack.
+func (s *server) listRules(_ context.Context, in *definitionsInput) (*ruleList, error) {
+	all := ofPack(s.Engine.Catalog().Rules().All(), in.Pack, func(r *rules.Rule) string { return r.Definition.Pack })
+	return &ruleList{after(in.Page, all, (*rules.Rule).Ref, viewRule)}, nil
+}
+
+func (s *server) getRule(_ context.Context, in *refInput) (*ruleOutput, error) {
+	set := s.Engine.Catalog().Rules()
+	if r := set.Rule(in.Ref); r != nil {
+		return &ruleOutput{viewRule(r)}, nil
+	}
+	return nil, unknown("rule", in.Ref, refs(set.All(), (*rules.Rule).Ref))
+}
+
+func (s *server) listTriggers(_ context.Context, in *definitionsInput) (*triggerList, error) {
+	all := ofPack(s.Engine.Catalog().Triggers(), in.Pack, func(t *attune.Trigger) string { return t.Pack })
+	return &triggerList{after(in.Page, all, func(t *attune.Trigger) string { return t.Ref }, same)}, nil
+}
+
+func (s *server) getTrigger(_ context.Context, in *refInput) (*triggerOutput, error) {
+	t, err := s.Engine.Catalog().Trigger(in.Ref)
+	if err != nil {
+		return nil, err
+	}
+	return &triggerOutput{t}, nil
+}
+
+type packsInput struct{ Page }
+
+func (s *server) listPacks(_ context.Context, in *packsInput) (*packList, error) {
+	return &packList{after(in.Page, s.Engine.Catalog().Packs(), func(p *attune.Pack) string { return p.Ref }, viewPack)}, nil
+}
+
+func (s *server) getPack(_ context.Context, in *refInput) (*packOutput, error) {
+	all := s.Engine.Catalog().Packs()
+	for _, p := range all {
+		if p.Ref == in.Ref {
+			return &packOutput{viewPack(p)}, nil
+		}
+	}
+	return nil, unknown("pack", in.Ref, refs(all, func(p *attune.Pack) string { return p.Ref }))
+}
+
+// unknown is the error for a ref that nothing has.
+func unknown(noun, ref string, known []string) error {
+	e := &attune.Error{Kind: attune.NotFound, Code: "unknown_" + noun, Message: fmt.Sprintf("there is no %s %q", noun, ref), Try: "attune " + noun + " list"}
+	if near := rules.Nearest(ref, known); near != "" {
+		e.Try = "did you mean " + near + "?"
+	}
+	return e
+}

@@ -1,0 +1,64 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// route is one line of the table.
+type route struct {
+	method, path string
+	policy       policy
+	// status is that of success; 0 is 200.
+	status int
+	// summary says what it does; its words make the operation id.
+	summary  string
+	register func(huma.API, huma.Operation)
+	// anyBody leaves it to the handler what a body may be.
+	anyBody bool
+}
+
+// routes is every route there is, with who may call it.
+func (s *server) routes() []route {
+	const get, post, v1 = http.MethodGet, http.MethodPost, "/api/v1"
+	metrics := viewing
+	if s.MetricsOpen {
+		metrics = open
+	}
+	return []route{
+		{get, "/healthz", open, 0, "Health", on(s, s.health), false},
+		{get, "/readyz", open, 0, "Readiness", on(s, s.ready), false},
+		{get, "/metrics", metrics, 0, "Metrics", on(s, s.metrics), false},
+		{get, v1 + "/node", viewing, 0, "Get node", on(s, s.node), false},
+
+		{post, v1 + "/webhooks/{url}", operating, http.StatusAccepted, "Receive webhook", on(s, s.webhook), true},
+		{get, v1 + "/events", viewing, 0, "List events", on(s, s.listEvents), false},
+		{post, v1 + "/events", operating, http.StatusCreated, "Send event", on(s, s.sendEvent), false},
+		{get, v1 + "/events/{id}", viewing, 0, "Get event", on(s, s.getEvent), false},
+		{get, v1 + "/events/{id}/evaluations", viewing, 0, "List evaluations of event", on(s, s.evaluations), false},
+		{get, v1 + "/enforcements", viewing, 0, "List enforcements", on(s, s.listEnforcements), false},
+		{get, v1 + "/enforcements/{id}", viewing, 0, "Get enforcement", on(s, s.getEnforcement), false},
+		{get, v1 + "/executions", viewing, 0, "List executions", on(s, s.listExecutions), false},
+		{post, v1 + "/executions", operating, http.StatusCreated, "Request execution", on(s, s.requestExecution), false},
+		{get, v1 + "/executions/{id}", viewing, 0, "Get execution", on(s, s.getExecution), false},
+		{post, v1 + "/executions/{id}/cancel", operating, 0, "Cancel execution", on(s, s.cancel), false},
+		{get, v1 + "/executions/{id}/wait", viewing, 0, "Wait for execution", on(s, s.wait), false},
+		{get, v1 + "/executions/{id}/output", viewing, 0, "Read output of execution", on(s, s.output), false},
+		{get, v1 + "/trace/{id}", viewing, 0, "Trace", on(s, s.trace), false},
+
+		{get, v1 + "/actions", viewing, 0, "List actions", on(s, s.listActions), false},
+		{get, v1 + "/actions/{ref}", viewing, 0, "Get action", on(s, s.getAction), false},
+		{get, v1 + "/rules", viewing, 0, "List rules", on(s, s.listRules), false},
+		{get, v1 + "/rules/{ref}", viewing, 0, "Get rule", on(s, s.getRule), false},
+		{get, v1 + "/triggers", viewing, 0, "List triggers", on(s, s.listTriggers), false},
+		{get, v1 + "/triggers/{ref}", viewing, 0, "Get trigger", on(s, s.getTrigger), false},
+		{get, v1 + "/packs", viewing, 0, "List packs", on(s, s.listPacks), false},
+		{get, v1 + "/packs/{ref}", viewing, 0, "Get pack", on(s, s.getPack), false},
+
+		{get, v1 + "/workers", viewing, 0, "List workers", on(s, s.listWorkers), false},
+		{get, v1 + "/workers/{name}", viewing, 0, "Get worker", on(s, s.getWorker), false},
+		{get, v1 + "/actors", viewing, 0, "List actors", on(s, s.listActors), false},
+		{get, v1 + "/actors/{path}", viewing, 0, "Get actor", on(s, s.getActor), false},
+	}
+}

@@ -1,0 +1,208 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/attune-automation/attune"
+)
+
+// MaxBody is the most bytes of one request body; more is 413 before anything is
+// decoded.
+const MaxBody = 1 << 20
+
+// Config is what [New] builds a handler from. All fields but MetricsOpen and
+// Version are needed.
+type Config struct {
+	// Engine does what the API cannot do by reading.
+	Engine Engine
+	// Store is what the API reads.
+	Store Store
+	// Log receives one line per request (debug) and per internal error.
+	Log *slog.Logger
+	// Metrics is what /metrics shows.
+	Metrics prometheus.Gatherer
+	// MetricsOpen shows /metrics without a token.
+	MetricsOpen bool
+	// Now is the time by which cached tokens age.
+	Now func() time.Time
+	// Version is shown in the OpenAPI document; empty is "dev".
+	Version string
+}
+
+// server holds what the handlers share. It has no state of its own beyond the
+// cached tokens.
+type server struct {
+	Config
+	tokens *Tokens
+	mux    *http.ServeMux
+}
+
+// New builds the handler. It fails when a route has no policy.
+func New(c Config) (http.Handler, error) {
+	s := &server{Config: c, tokens: NewTokens(c.Store, c.Now), mux: http.NewServeMux()}
+	if err := s.mount(s.routes()); err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(s.serve), nil
+}
+
+// problemsOnce guards huma's package-wide error constructor: huma offers no
+// other place to say what its own errors look like.
+var problemsOnce sync.Once
+
+// mount registers the routes with huma and the mux.
+func (s *server) mount(routes []route) error {
+	problemsOnce.Do(func() { huma.NewErrorWithContext = foreignProblem })
+	version := s.Version
+	if version == "" {
+		version = "dev"
+	}
+	config := huma.DefaultConfig("Attune", version)
+	config.DocsPath, config.SchemasPath, config.OpenAPIPath = "", "", ""
+	config.CreateHooks = nil // they would add a $schema field to every answer
+	config.RejectUnknownQueryParameters = true
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	a := humago.New(manyParts{s.mux}, config)
+	for _, r := range routes {
+		if len(r.policy) == 0 {
+			return fmt.Errorf("route %s %s has no policy: say who may call it", r.method, r.path)
+		}
+		r.register(a, s.operation(r))
+	}
+	s.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		writeJSON(w, a.OpenAPI())
+	})
+	s.mux.HandleFunc("/", s.noRoute)
+	return nil
+}
+
+func (s *server) operation(r route) huma.Operation {
+	op := huma.Operation{
+		OperationID: strings.ReplaceAll(strings.ToLower(r.summary), " ", "-"), Method: r.method, Path: r.path, Summary: r.summary,
+		Middlewares:     huma.Middlewares{s.guard(r.policy)},
+		MaxBodyBytes:    MaxBody + 1, // huma refuses a body of exactly this size
+		BodyReadTimeout: 30 * time.Second,
+		DefaultStatus:   r.status, SkipValidateBody: r.anyBody,
+	}
+	if !r.policy.open() {
+		op.Security = []map[string][]string{{"token": {}}}
+		op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden}
+	}
+	return op
+}
+
+// manyParts lets the last parameter of some routes span slashes, which OpenAPI
+// has no way to say.
+type manyParts struct{ *http.ServeMux }
+
+// HandleFunc implements humago.Mux.
+func (m manyParts) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	for _, name := range []string{"{path}", "{url}"} {
+		if rest, ok := strings.CutSuffix(pattern, name); ok {
+			pattern = rest + strings.TrimSuffix(name, "}") + "...}"
+		}
+	}
+	m.ServeMux.HandleFunc(pattern, handler)
+}
+
+// serve logs each request and turns a panic into an answer.
+func (s *server) serve(w http.ResponseWriter, r *http.Request) {
+	began := s.Now()
+	seen := &witness{ResponseWriter: w}
+	who := &principal{}
+	r = r.WithContext(context.WithValue(r.Context(), principalKey{}, who))
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			s.Log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			if seen.status != 0 {
+				panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+			}
+			writeProblem(seen, newProblem(attune.NewError(attune.Internal, "internal", "the request failed inside the engine")))
+		} else if p != nil {
+			panic(p)
+		}
+		s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", seen.status,
+			"principal", who.token.Name, "duration", s.Now().Sub(began))
+	}()
+	s.mux.ServeHTTP(seen, r)
+}
+
+// noRoute answers what no route takes: 405 where another method would be right.
+func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
+	var right []string
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := s.mux.Handler(other); pattern != "/" && method != r.Method {
+			right = append(right, method)
+		}
+	}
+	if right == nil {
+		writeProblem(w, newProblem(&attune.Error{Kind: attune.NotFound, Code: "unknown_route", Message: "there is no such route",
+			Where: r.Method + " " + r.URL.Path, Try: "/openapi.json lists all routes"}))
+		return
+	}
+	allow := strings.Join(right, ", ")
+	w.Header().Set("Allow", allow)
+	p := newProblem(&attune.Error{Kind: attune.Invalid, Code: "wrong_method", Message: r.Method + " is not possible here", Where: r.URL.Path, Try: allow})
+	p.Status = http.StatusMethodNotAllowed
+	writeProblem(w, p)
+}
+
+// witness remembers the status of an answer.
+type witness struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader remembers the status.
+func (w *witness) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *witness) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *witness) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// on makes a handler part of a route: errors of every kind become problems, and
+// internal ones are logged here, once.
+func on[I, O any](s *server, handle func(context.Context, *I) (*O, error)) func(huma.API, huma.Operation) {
+	return func(a huma.API, op huma.Operation) {
+		huma.Register(a, op, func(ctx context.Context, in *I) (*O, error) {
+			out, err := handle(ctx, in)
+			if err == nil {
+				return out, nil
+			}
+			var p *Problem
+			if errors.As(err, &p) {
+				return nil, p
+			}
+			p = newProblem(err)
+			if p.Status == http.StatusInternalServerError {
+				s.Log.Error("a request failed", "route", op.Method+" "+op.Path, "principal", principalOf(ctx), "error", err)
+			}
+			return nil, p
+		})
+	}
+}

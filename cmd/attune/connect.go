@@ -1,0 +1,40 @@
+package main
+
+import (
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/api/client"
+)
+
+// connect finds server and token: flags, then environment, then the data folder
+// of an attune dev that runs here. The token of a data folder is only ever sent
+// to the server of that folder.
+func (p *program) connect() (*client.Client, error) {
+	server, token := p.server, p.token
+	if server == "" {
+		server = p.env("ATTUNE_SERVER")
+	}
+	if token == "" {
+		token = p.env("ATTUNE_TOKEN")
+	}
+	if server == "" || token == "" {
+		data, err := dataFolder(p.data, p.env)
+		if err != nil {
+			return nil, err
+		}
+		url, kept, err := FindLocal(data)
+		if err != nil {
+			return nil, &attune.Error{Kind: attune.Unavailable, Code: client.CodeUnreachable, Message: "the data folder cannot be read", Where: data, Cause: err}
+		}
+		if server == "" {
+			server = url
+		}
+		if token == "" && server == url {
+			token = kept
+		}
+		if server == "" {
+			return nil, &attune.Error{Kind: attune.Unavailable, Code: client.CodeUnreachable, Message: "no server is known and none runs here", Where: data,
+				Try: "attune dev starts one; --server URL or ATTUNE_SERVER names one"}
+		}
+	}
+	return client.New(server, token)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/api"
+)
+
+// firstLine is as much of a description as a list has room for.
+func firstLine(s string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	if r := []rune(first); len(r) > 60 {
+		return string(r[:59]) + "…"
+	}
+	return first
+}
+
+func (p *program) actionCommand() *cobra.Command {
+	list := listCommand(p, "/actions", "actions", []column[api.ActionView]{
+		{"REF", func(a api.ActionView) any { return a.Ref }},
+		{"RUNNER", func(a api.ActionView) any { return a.Runner }},
+		{"STATE", actionState},
+		{"DESCRIPTION", func(a api.ActionView) any { return firstLine(a.Description) }},
+	}, "pack")
+	get := getCommand(p, "/actions/", "REF", func(a api.ActionView) string { return a.Ref })
+	return noun("action", "Look at actions", list, get)
+}
+
+// actionState says whether an action can run, and if not why.
+func actionState(a api.ActionView) any {
+	switch {
+	case a.Refusal != "":
+		return a.Refusal
+	case !a.Enabled:
+		return "disabled"
+	}
+	return "enabled"
+}
+
+func (p *program) ruleCommand() *cobra.Command {
+	list := listCommand(p, "/rules", "rules", []column[attune.Rule]{
+		{"REF", func(r attune.Rule) any { return r.Ref }},
+		{"ENABLED", func(r attune.Rule) any { return r.Enabled }},
+		{"TRIGGER", func(r attune.Rule) any { return attune.TriggerKey(r.Trigger, r.TriggerParameters) }},
+		{"ACTION", func(r attune.Rule) any { return r.Action }},
+	}, "pack")
+	get := getCommand(p, "/rules/", "REF", func(r attune.Rule) string { return r.Ref })
+	return noun("rule", "Look at rules", list, get)
+}
+
+func (p *program) triggerCommand() *cobra.Command {
+	list := listCommand(p, "/triggers", "triggers", []column[attune.Trigger]{
+		{"REF", func(t attune.Trigger) any { return t.Ref }},
+		{"WEBHOOK", func(t attune.Trigger) any {
+			if t.Webhook == nil {
+				return ""
+			}
+			return "/api/v1/webhooks/" + t.Webhook.URL
+		}},
+		{"DESCRIPTION", func(t attune.Trigger) any { return firstLine(t.Description) }},
+	}, "pack")
+	get := getCommand(p, "/triggers/", "REF", func(t attune.Trigger) string { return t.Ref })
+	return noun("trigger", "Look at triggers", list, get)
+}
+
+func (p *program) workerCommand() *cobra.Command {
+	list := listCommand(p, "/workers", "workers", []column[api.WorkerAnswer]{
+		{"NAME", func(w api.WorkerAnswer) any { return w.Name }},
+		{"STATE", func(w api.WorkerAnswer) any { return w.State }},
+		{"RUNNING", func(w api.WorkerAnswer) any { return w.Running }},
+		{"SLOTS", func(w api.WorkerAnswer) any { return w.Slots }},
+		{"RUNNERS", func(w api.WorkerAnswer) any { return strings.Join(w.Runners, ",") }},
+		{"HEARD", func(w api.WorkerAnswer) any { return w.LastHeard }},
+	})
+	get := getCommand(p, "/workers/", "NAME", func(w api.WorkerAnswer) string { return w.Name })
+	return noun("worker", "Look at workers", list, get)
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/attune-automation/attune/api"
+	"github.com/attune-automation/attune/api/client"
+)
+
+func (p *program) executionCommand() *cobra.Command {
+	list := listCommand(p, "/executions", "executions", []column[api.ExecutionView]{
+		{"ID", func(x api.ExecutionView) any { return x.ID }},
+		{"ACTION", func(x api.ExecutionView) any { return x.Action }},
+		{"STATUS", func(x api.ExecutionView) any { return x.Status }},
+		{"WORKER", func(x api.ExecutionView) any { return x.Worker }},
+		{"REQUESTED", func(x api.ExecutionView) any { return x.Requested }},
+		{"DURATION", func(x api.ExecutionView) any { return x.Duration }},
+		{"WHY", why},
+	}, "action", "status", "rule", "trigger", "worker", "event", "parent", "since")
+	get := getCommand(p, "/executions/", "ID", func(x api.ExecutionView) string { return x.ID })
+	return noun("execution", "Look at executions, wait for them, end them", list, get, p.logsCommand(), p.waitCommand(), p.cancelCommand())
+}
+
+// why is what an execution waits for, or why it did not complete.
+func why(x api.ExecutionView) any {
+	if x.Error != nil {
+		return x.Error.Message
+	}
+	return x.Reason
+}
+
+func (p *program) logsCommand() *cobra.Command {
+	var follow bool
+	var attempt int
+	c := &cobra.Command{
+		Use: "logs ID", Short: "Print what an execution printed", Args: exactArgs("ID"),
+		Long: "Print what an execution printed: its standard output to standard output, its\nstandard error to standard error, byte for byte.",
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := p.connect()
+			if err != nil {
+				return err
+			}
+			defer cl.Close()
+			x, err := cl.Execution(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			a := attachment{program: p, client: cl, id: x.ID, attempt: attempt, output: true}
+			if follow && !x.Terminal {
+				_, err = a.follow(c.Context(), x, 0)
+				return err
+			}
+			return a.printStored(c.Context(), attempt)
+		},
+	}
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the execution has ended")
+	c.Flags().IntVar(&attempt, "attempt", 0, "number of an attempt; else the newest")
+	return c
+}
+
+// printStored writes what both streams of an attempt hold now.
+func (a *attachment) printStored(ctx context.Context, attempt int) error {
+	if _, _, err := a.piece(ctx, client.OutputRequest{Stream: "stdout", Attempt: attempt}, a.out); err != nil {
+		return err
+	}
+	_, _, err := a.piece(ctx, client.OutputRequest{Stream: "stderr", Attempt: attempt}, a.talk)
+	return err
+}
+
+func (p *program) waitCommand() *cobra.Command {
+	var wait time.Duration
+	c := &cobra.Command{
+		Use: "wait ID", Short: "Wait for the end of an execution; the exit code is its own", Args: exactArgs("ID"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := p.connect()
+			if err != nil {
+				return err
+			}
+			defer cl.Close()
+			x, err := cl.Execution(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			a := attachment{program: p, client: cl, id: x.ID}
+			last, err := a.follow(c.Context(), x, wait)
+			if err != nil {
+				return err
+			}
+			if err := p.showEnd(last, 0); err != nil {
+				return err
+			}
+			return outcome(last)
+		},
+	}
+	c.Flags().DurationVar(&wait, "wait", 0, "how long to wait; then exit code 124")
+	return c
+}
+
+func (p *program) cancelCommand() *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use: "cancel ID", Short: "End an execution", Args: exactArgs("ID"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := p.connect()
+			if err != nil {
+				return err
+			}
+			defer cl.Close()
+			x, err := cl.Cancel(c.Context(), args[0], reason)
+			if err != nil {
+				return err
+			}
+			return p.show(x, x.ID, func(t *table) {
+				if x.Terminal {
+					t.row(ending(x))
+				} else {
+					t.row(standing(x))
+				}
+			})
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "", "why, kept in the history")
+	return c
+}

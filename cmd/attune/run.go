@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/attune-automation/attune/api"
+)
+
+type runOptions struct {
+	json, timeout, dedupe string
+	detach                bool
+	wait                  time.Duration
+}
+
+func (p *program) runCommand() *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use:   "run ACTION [NAME=TEXT | NAME:=JSON | @FILE]...",
+		Short: "Run an action and follow its output",
+		Long: `Run an action and follow its output.
+
+Text is cast to the type the action declares. What the action prints goes to
+standard output and standard error; everything else is said on standard error.
+Ctrl-C detaches: the execution goes on.`,
+		Example: "  attune run core.local cmd='echo hi'\n  attune run core.pause delay:=30 --timeout 1s\n  attune run core.local --json '{\"cmd\": \"date\"}' -o json",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return p.run(c.Context(), args[0], args[1:], o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.json, "json", "", "parameters as a JSON object, or @FILE (@- is standard input)")
+	f.BoolVar(&o.detach, "detach", false, "print the id and do not wait")
+	f.StringVar(&o.timeout, "timeout", "", "limit of one attempt, such as 90s; else that of the action")
+	f.DurationVar(&o.wait, "wait", 0, "how long to wait for the end; the execution goes on, exit code 124")
+	f.StringVar(&o.dedupe, "dedupe", "", "key that makes repetitions of this command one execution")
+	return c
+}
+
+func (p *program) run(ctx context.Context, action string, args []string, o runOptions) error {
+	parameters, err := p.assignments(o.json, args)
+	if err != nil {
+		return err
+	}
+	c, err := p.connect()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	x, err := c.Run(ctx, api.RunRequest{Action: action, Parameters: parameters, Timeout: o.timeout, Dedupe: o.dedupe})
+	if err != nil {
+		return err
+	}
+	if x.Duplicate {
+		fmt.Fprintf(p.talk, "%s was requested before with this key\n", x.ID)
+	}
+	if o.detach {
+		return p.show(x, x.ID, func(t *table) { fmt.Fprintln(t, x.ID) })
+	}
+	a := attachment{program: p, client: c, id: x.ID, attempt: 1, output: p.format == "table"}
+	if x.Duplicate {
+		a.attempt = 0
+	}
+	last, err := a.follow(ctx, x.ExecutionView, o.wait)
+	if err != nil {
+		return err
+	}
+	if err := p.showEnd(last, a.printed.Load()); err != nil {
+		return err
+	}
+	return outcome(last)
+}
+
+// showEnd writes what an execution came to. In a table that is its result,
+// where it printed nothing that says as much.
+func (p *program) showEnd(x api.ExecutionView, printed int64) error {
+	if p.format != "table" {
+		return p.show(x, x.ID, nil)
+	}
+	var result any
+	if len(x.Result) > 0 {
+		if err := json.Unmarshal(x.Result, &result); err != nil {
+			return fmt.Errorf("result of %s: %w", x.ID, err)
+		}
+	}
+	fields, _ := result.(map[string]any)
+	if _, ofShell := fields["stdout"]; printed == 0 && result != nil && !ofShell {
+		return writeJSON(p.out, x.Result)
+	}
+	return nil
+}

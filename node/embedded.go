@@ -1,0 +1,190 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/attune-automation/attune"
+	brokermemory "github.com/attune-automation/attune/messages/memory"
+	"github.com/attune-automation/attune/packs"
+	"github.com/attune-automation/attune/persistence/sqlite"
+	"github.com/attune-automation/attune/worker"
+	"github.com/attune-automation/attune/worker/journal"
+	"github.com/attune-automation/attune/worker/keeper"
+	"github.com/attune-automation/attune/worker/runners"
+)
+
+// EmbeddedConfig says how to run everything in one process.
+type EmbeddedConfig struct {
+	// Data is the data folder; one process at a time can use it.
+	Data string
+	// Packs are the packs to load.
+	Packs []*attune.Pack
+	// Slots is how many attempts run at a time; zero is four per core.
+	Slots int
+	// Version is the program's, for display.
+	Version string
+	// APIURL is told to actions; may be empty.
+	APIURL string
+	// KeeperArgs are the words by which this program becomes a keeper; Mode
+	// demands one containment.
+	KeeperArgs []string
+	Mode       keeper.Mode
+	// Log may be nil.
+	Log *slog.Logger
+	// Observe is [Parts.Observe].
+	Observe func(path, kind string, message any)
+}
+
+// Embedded is a node with its store, broker and one worker in this process.
+type Embedded struct {
+	*Node
+	// Store is open until Close.
+	Store  *sqlite.Store
+	worker *worker.Worker
+	// closers undo what was opened, the last first.
+	closers []func(context.Context) error
+}
+
+// localWorker is the name of the built-in worker.
+const localWorker = "local"
+
+// settleWait bounds how long the start waits for the tree to load.
+const settleWait = 60 * time.Second
+
+// OpenEmbedded opens the data folder and starts everything. It returns when the
+// node takes work; its worker may still be ending what an earlier one left. On
+// error nothing is left open.
+func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Slots == 0 {
+		c.Slots = 4 * runtime.NumCPU()
+	}
+	e := &Embedded{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.unwind(context.WithoutCancel(ctx)))
+		}
+	}()
+	e.Store, err = sqlite.Open(ctx, sqlite.Config{Dir: c.Data})
+	if err != nil {
+		return nil, err
+	}
+	e.closers = append(e.closers, func(context.Context) error { return e.Store.Close() })
+	lent, turns, clock := &Lent{}, NewTurns(), NewClock()
+	broker := brokermemory.New(brokermemory.Config{})
+	e.closers = append(e.closers, func(context.Context) error {
+		err := broker.Close()
+		lent.Wait()
+		turns.Stop()
+		return err
+	})
+	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data},
+		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Log: c.Log, Observe: c.Observe})
+	if err := e.SetCatalog(ctx, packs.NewSnapshot(c.Packs)); err != nil {
+		return nil, err
+	}
+	if err := e.Start(ctx); err != nil {
+		return nil, err
+	}
+	e.closers = append(e.closers, e.Stop)
+	if err := e.settle(ctx); err != nil {
+		return nil, err
+	}
+	return e, e.startWorker(c, clock, broker)
+}
+
+// startWorker starts the built-in worker: the same as a worker elsewhere, over
+// a broker in this process.
+func (e *Embedded) startWorker(c EmbeddedConfig, clock *Clock, broker *brokermemory.Broker) error {
+	dir := filepath.Join(c.Data, "worker")
+	book, err := journal.NewDisk(journal.DiskConfig{Dir: filepath.Join(dir, "journal")})
+	if err != nil {
+		return err
+	}
+	e.closers = append(e.closers, func(context.Context) error { return book.Close() })
+	processes := runners.NewProcesses(runners.ProcessConfig{Dir: dir, Args: c.KeeperArgs, Mode: c.Mode, Env: runners.Environment(),
+		APIURL: c.APIURL, Log: c.Log})
+	e.closers = append(e.closers, processes.Close)
+	e.worker, err = worker.New(worker.Config{Name: localWorker, NewIncarnation: func() string { return localWorker + "-" + randomID() },
+		Slots: c.Slots, Broker: broker, Clock: clock, Mono: func() time.Duration { return time.Duration(keeper.BoottimeNow()) },
+		Journal: book, Keeper: processes, Log: c.Log,
+		Runners: map[string]worker.Runner{"noop": runners.Noop{}, "echo": runners.Echo{}, "local-shell-cmd": processes.Shell(), "process": processes.Program()}})
+	if err != nil {
+		return err
+	}
+	if err := e.worker.Start(); err != nil {
+		return err
+	}
+	e.closers = append(e.closers, func(context.Context) error { e.worker.Stop(); return nil })
+	return nil
+}
+
+// settle waits until the tree is loaded.
+func (e *Embedded) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, settleWait, fmt.Errorf("the node did not open within %s", settleWait))
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for e.Ready() != nil || !e.loaded() {
+		select {
+		case <-tick.C:
+		case <-e.Failed():
+			return attune.NewError(attune.Internal, "node_failed", "the node did not start: "+e.Reason())
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// loaded reports that nobody in the tree is loading.
+func (e *Embedded) loaded() bool {
+	for _, a := range e.tree.Census().List(e.parts.Clock.Now()) {
+		switch a.State {
+		case "loading", "starting", "claiming", "connecting":
+			return false
+		}
+	}
+	return true
+}
+
+// Close drains and ends everything: requests under way become durable, running
+// attempts end and are reported, waiting work stays stored. When ctx ends
+// first, what still runs is killed; its fate is told at the next start.
+func (e *Embedded) Close(ctx context.Context) error {
+	err := e.Drain(ctx)
+	if derr := e.worker.Drain(ctx); err == nil {
+		err = derr
+	}
+	return errors.Join(err, e.unwind(context.WithoutCancel(ctx)))
+}
+
+// unwindWait bounds the end of each part once the drain is over.
+const unwindWait = 15 * time.Second
+
+func (e *Embedded) unwind(ctx context.Context) error {
+	var errs []error
+	for i := len(e.closers) - 1; i >= 0; i-- {
+		step, cancel := context.WithTimeout(ctx, unwindWait)
+		errs = append(errs, e.closers[i](step))
+		cancel()
+	}
+	e.closers = nil
+	return errors.Join(errs...)
+}
+
+func randomID() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
+}

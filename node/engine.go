@@ -1,0 +1,225 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors/inspector"
+	actorrules "github.com/attune-automation/attune/actors/rules"
+	"github.com/attune-automation/attune/actors/workers"
+	"github.com/attune-automation/attune/api"
+	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/packs"
+	"github.com/attune-automation/attune/rules"
+)
+
+var _ api.Engine = (*Node)(nil)
+
+const (
+	// admissionWait is how long a request waits for the admission window.
+	admissionWait = time.Second
+	// answerWait is how long a caller waits for an actor that may be stuck.
+	answerWait = 30 * time.Second
+	// detailWait is how long the inspection waits for one actor's detail.
+	detailWait = time.Second
+	// grace is how long a stopped attempt has between SIGTERM and SIGKILL.
+	grace = 10 * time.Second
+)
+
+// admitted runs offer inside the admission window and waits for its answer.
+func (n *Node) admitted(ctx context.Context, offer func(reply func(messages.Admitted))) (messages.Admitted, error) {
+	if err := n.Ready(); err != nil {
+		return messages.Admitted{}, err
+	}
+	wait := time.NewTimer(admissionWait)
+	defer wait.Stop()
+	select {
+	case n.window <- struct{}{}:
+	default:
+		select {
+		case n.window <- struct{}{}:
+		case <-wait.C:
+			return messages.Admitted{}, &attune.Error{Kind: attune.TooMuch, Code: "admission_full", RetryAfter: time.Second,
+				Message: fmt.Sprintf("%d requests are being stored already", maxAdmissions), Try: "again after the time in Retry-After"}
+		case <-ctx.Done():
+			return messages.Admitted{}, context.Cause(ctx)
+		}
+	}
+	answers := make(chan messages.Admitted, 1)
+	offer(func(a messages.Admitted) {
+		<-n.window
+		answers <- a
+	})
+	return await(ctx, n, answers)
+}
+
+// await returns what comes, or says that the node does not answer.
+func await[T any](ctx context.Context, n *Node, answers <-chan T) (T, error) {
+	var none T
+	wait := time.NewTimer(answerWait)
+	defer wait.Stop()
+	select {
+	case a := <-answers:
+		return a, nil
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	case <-n.fatal:
+		return none, &attune.Error{Kind: attune.Unavailable, Code: "node_failed", Message: "the node is ending: " + n.reason, Try: "again, on another node or after its restart"}
+	case <-wait.C:
+		return none, &attune.Error{Kind: attune.Unavailable, Code: "no_answer", Message: "the node did not answer within " + answerWait.String(),
+			Try: "attune actor list shows which actor is stuck; sent again with its dedupe key a request stays one"}
+	}
+}
+
+// OfferEvent implements api.Engine.
+func (n *Node) OfferEvent(ctx context.Context, offer api.EventOffer) (api.EventReceipt, error) {
+	if _, err := n.catalog.Load().Trigger(offer.Trigger); err != nil {
+		return api.EventReceipt{}, err
+	}
+	a, err := n.admitted(ctx, func(reply func(messages.Admitted)) {
+		n.Offer(&attune.Event{Trigger: offer.Trigger, Payload: offer.Payload, Dedupe: offer.Dedupe, OccurredAt: offer.OccurredAt, Chain: offer.Chain}, reply)
+	})
+	if err == nil {
+		err = a.Err
+	}
+	return api.EventReceipt{ID: attune.EventID(a.ID), Duplicate: a.Duplicate}, err
+}
+
+// Offer hands an event in without waiting; reply is called on some actor's turn
+// and must not block.
+func (n *Node) Offer(event *attune.Event, reply func(messages.Admitted)) {
+	n.tree.Tell(n.tree.Rules, &messages.OfferEvent{Event: event, Reply: reply})
+}
+
+// RequestExecution implements api.Engine.
+func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (api.ExecutionReceipt, error) {
+	action, parameters, err := n.catalog.Load().Request(r.Action, r.Parameters)
+	if err != nil {
+		return api.ExecutionReceipt{}, err
+	}
+	x := prototype(action, rules.AppendJSON(nil, parameters))
+	x.Limits.Timeout = rules.Timeout(action, parameters)
+	if r.Timeout > 0 {
+		x.Limits.Timeout = r.Timeout
+	}
+	x.Chain = r.Chain
+	a, err := n.admitted(ctx, func(reply func(messages.Admitted)) { n.Request(x, r.Dedupe, reply) })
+	if err == nil {
+		err = a.Err
+	}
+	return api.ExecutionReceipt{ID: attune.ExecutionID(a.ID), Duplicate: a.Duplicate}, err
+}
+
+// Request hands a checked execution in without waiting; reply is called on some
+// actor's turn and must not block.
+func (n *Node) Request(x *attune.Execution, dedupe string, reply func(messages.Admitted)) {
+	partition := n.owned.pick()
+	if partition < 0 {
+		reply(messages.Admitted{Err: errStarting})
+		return
+	}
+	n.tree.Tell(n.tree.Partition(partition), &messages.Admit{DedupeKind: "execution", DedupeSource: x.Action, DedupeKey: dedupe,
+		Proposals: []messages.Proposal{{Execution: x}}, Reply: reply})
+}
+
+var errStarting = &attune.Error{Kind: attune.Unavailable, Code: "starting", Message: "the node owns no partition yet", Try: "again in a moment"}
+
+// Cancel implements api.Engine.
+func (n *Node) Cancel(ctx context.Context, id attune.ExecutionID, reason, principal string) (*attune.Execution, error) {
+	type answer struct {
+		row *attune.Execution
+		err error
+	}
+	answers := make(chan answer, 1)
+	if reason == "" {
+		reason = "cancelled by " + principal
+	}
+	n.tree.Tell(n.tree.Partition(id.Partition()), &messages.Cancel{ID: id, Reason: reason, Reply: func(row *attune.Execution, err error) { answers <- answer{row, err} }})
+	a, err := await(ctx, n, answers)
+	if err != nil {
+		return nil, err
+	}
+	var e *attune.Error
+	if errors.As(a.err, &e) && e.Code == "not_live" {
+		return n.parts.Store.Execution(ctx, id)
+	}
+	return a.row, a.err
+}
+
+// Watch implements api.Engine.
+func (n *Node) Watch(id attune.ExecutionID) (<-chan struct{}, func()) { return n.watchers.watch(id) }
+
+// Evaluations implements api.Engine.
+func (n *Node) Evaluations(ctx context.Context, event attune.EventID) ([]attune.Evaluation, error) {
+	answers := make(chan []attune.Evaluation, 1)
+	n.tree.Tell(n.tree.Rules, &actorrules.Ask{Event: event, Reply: func(e []attune.Evaluation) { answers <- e }})
+	found, err := await(ctx, n, answers)
+	sort.Slice(found, func(i, j int) bool { return found[i].Rule < found[j].Rule })
+	return found, err
+}
+
+// Catalog implements api.Engine.
+func (n *Node) Catalog() *packs.Snapshot { return n.catalog.Load() }
+
+// Workers implements api.Engine.
+func (n *Node) Workers(ctx context.Context) ([]api.WorkerView, error) {
+	counts, views := make(chan int, 1), make(chan workers.View, 10_000)
+	n.tree.Tell(n.tree.Workers, &workers.List{Count: func(c int) { counts <- c }, Reply: func(v workers.View) { views <- v }})
+	count, err := await(ctx, n, counts)
+	all := []api.WorkerView{}
+	for range count {
+		var v workers.View
+		if v, err = await(ctx, n, views); err != nil {
+			return nil, err
+		}
+		all = append(all, api.WorkerView{Worker: v.Worker, Running: v.Running, LastHeard: v.LastHeard})
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
+	return all, err
+}
+
+// Actors implements api.Engine. It answers also when the inspector does not.
+func (n *Node) Actors() []messages.ActorView {
+	answers := make(chan []messages.ActorView, 1)
+	n.tree.Tell(n.tree.Inspector, &inspector.List{Reply: func(v []messages.ActorView) { answers <- v }})
+	wait := time.NewTimer(detailWait)
+	defer wait.Stop()
+	select {
+	case v := <-answers:
+		return v
+	case <-wait.C:
+		return n.tree.Census().List(n.parts.Clock.Now())
+	}
+}
+
+// Actor implements api.Engine.
+func (n *Node) Actor(ctx context.Context, path string) (messages.ActorDetail, error) {
+	ctx, cancel := context.WithTimeout(ctx, detailWait)
+	defer cancel()
+	return n.tree.Census().Find(ctx, path, n.parts.Clock.Now())
+}
+
+// Ready implements api.Engine.
+func (n *Node) Ready() error {
+	select {
+	case <-n.fatal:
+		return &attune.Error{Kind: attune.Unavailable, Code: "node_failed", Message: "the node is ending: " + n.reason}
+	default:
+	}
+	switch {
+	case n.draining.Load():
+		return &attune.Error{Kind: attune.Unavailable, Code: "draining", Message: "the node is draining and takes no more work", Try: "another node, or after its restart"}
+	case n.owned.Epoch(0) == 0 && n.owned.pick() < 0:
+		return errStarting
+	}
+	return nil
+}
+
+// Node implements api.Engine.
+func (n *Node) Node() api.NodeView {
+	return api.NodeView{Name: n.config.Name, Incarnation: n.config.Incarnation, Version: n.config.Version, Started: n.started, Data: n.config.Data}
+}

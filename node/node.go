@@ -1,0 +1,157 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/actors/rules"
+	"github.com/attune-automation/attune/cluster"
+	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/packs"
+	"github.com/attune-automation/attune/persistence"
+)
+
+// Config says who the node is.
+type Config struct {
+	// Name is the node's; Incarnation is unique to this start of it.
+	Name, Incarnation string
+	// Version is the program's; Data the data folder, or empty. Both are for
+	// display.
+	Version, Data string
+}
+
+// Parts are what the node is built from: everything impure.
+type Parts struct {
+	// Clock is the node's time. If it is a [*Clock], the node keeps it on
+	// database time.
+	Clock attune.Clock
+	// Lend runs blocking work.
+	Lend attune.Lend
+	// Dispatcher runs the actors' turns; nil means goroutines.
+	Dispatcher actor.Dispatcher
+	// Store and Broker are opened and closed by the caller.
+	Store  persistence.Store
+	Broker messages.Broker
+	// Log takes what the node says; nil discards it.
+	Log *slog.Logger
+	// Observe is [actors.Config.Observe].
+	Observe func(path, kind string, message any)
+}
+
+// Node is one node of Attune, of one incarnation.
+type Node struct {
+	config   Config
+	parts    Parts
+	tree     *actors.Tree
+	pid      *actor.PID
+	owned    owned
+	watchers watchers
+	actions  actions
+	catalog  atomic.Pointer[packs.Snapshot]
+	rules    rules.Changed
+	started  time.Time
+	draining atomic.Bool
+	// window holds a token per request that is not yet durable.
+	window chan struct{}
+	ended  [attune.Abandoned + 1]atomic.Int64
+
+	fatalOnce sync.Once
+	fatal     chan struct{}
+	reason    string
+}
+
+// maxAdmissions is the admission window: requests not yet durable.
+const maxAdmissions = 500
+
+// New builds a node. It starts nothing.
+func New(config Config, parts Parts) *Node {
+	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions)}
+	n.catalog.Store(packs.NewSnapshot(nil))
+	n.actions.store = parts.Store
+	system := actors.NewSystem(actors.Config{Clock: parts.Clock, Lend: parts.Lend, Dispatcher: parts.Dispatcher, Log: parts.Log,
+		Observe: parts.Observe, Fatal: n.fail})
+	n.tree = actors.NewTree(system, config.Incarnation)
+	return n
+}
+
+// Start acquires the lease and starts the tree. The catalogue should be set
+// before.
+func (n *Node) Start(ctx context.Context) error {
+	sent := n.parts.Clock.Now()
+	now, err := n.parts.Store.Acquire(ctx, n.config.Incarnation, n.config.Name, cluster.LeaseTTL)
+	if err != nil {
+		return fmt.Errorf("acquire the lease of %s: %w", n.config.Incarnation, err)
+	}
+	n.renewed(sent, now)
+	n.started = n.parts.Clock.Now()
+	n.pid, err = n.tree.SpawnRoot("node", n.tree.Props(func() actors.Actor { return newRoot(n) }))
+	return err
+}
+
+func (n *Node) renewed(sent, database time.Time) {
+	if c, ok := n.parts.Clock.(*Clock); ok {
+		c.Set(sent, database)
+	}
+}
+
+func (n *Node) fail(reason string) {
+	n.fatalOnce.Do(func() {
+		n.tree.Log.Error("the node cannot go on", slog.String("reason", reason))
+		n.reason = reason
+		close(n.fatal)
+	})
+}
+
+// Failed is closed when the node cannot go on and must be ended; Reason says
+// why.
+func (n *Node) Failed() <-chan struct{} { return n.fatal }
+
+// Reason is why the node failed. Call it after Failed is closed.
+func (n *Node) Reason() string { return n.reason }
+
+// Drain takes no more requests and returns when those under way are durable, or
+// ctx ends. What runs goes on; what waits is stored and waits for the next
+// start.
+func (n *Node) Drain(ctx context.Context) error {
+	n.draining.Store(true)
+	for range maxAdmissions {
+		select {
+		case n.window <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Stop ends the tree and waits until no actor lives, or ctx ends. Nothing that
+// was acknowledged is lost by it.
+func (n *Node) Stop(ctx context.Context) error {
+	if n.pid == nil {
+		return nil
+	}
+	n.draining.Store(true)
+	n.tree.Stop(n.pid)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for n.tree.Lives(n.pid) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	n.tree.Shutdown()
+	return n.parts.Store.Resign(ctx, n.config.Incarnation)
+}
+
+// Tree is where the node's actors are, for tests and tools of this program.
+func (n *Node) Tree() *actors.Tree { return n.tree }

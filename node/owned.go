@@ -1,0 +1,50 @@
+package node
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/attune-automation/attune"
+)
+
+// owned is which partitions the node owns and at which epoch. It is safe for
+// concurrent use.
+type owned struct {
+	epochs [attune.Partitions]atomic.Int64
+	due    [attune.Partitions]atomic.Int64
+	turn   atomic.Uint32
+}
+
+// Claim implements partitions.Owned.
+func (o *owned) Claim(partition int, epoch int64) { o.epochs[partition].Store(epoch) }
+
+// Next implements partitions.Owned.
+func (o *owned) Next(partition int, due int64) { o.due[partition].Store(due) }
+
+// overdue is how long ago the first due moment of all partitions was.
+func (o *owned) overdue(now time.Time) time.Duration {
+	first := int64(0)
+	for i := range o.due {
+		if due := o.due[i].Load(); due != 0 && (first == 0 || due < first) {
+			first = due
+		}
+	}
+	if first == 0 {
+		return 0
+	}
+	return max(0, time.Duration(now.UnixNano()-first))
+}
+
+// Epoch is the epoch at which the node owns a partition, else 0.
+func (o *owned) Epoch(partition int) int64 { return o.epochs[partition].Load() }
+
+// pick is a partition for new work, each in turn, or -1 when none is owned.
+func (o *owned) pick() int {
+	for range attune.Partitions {
+		i := int(o.turn.Add(1) % attune.Partitions)
+		if o.epochs[i].Load() > 0 {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,182 @@
+package packs
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/rules"
+)
+
+// The keys of action files, and of one parameter: StackStorm's words around
+// JSON Schema. What is not in attune.Parameter, such as items, is accepted and
+// not checked.
+var (
+	actionKeys = []string{"name", "ref", "pack", "runner_type", "entry_point", "description", "enabled", "parameters",
+		"notify", "tags", "output_schema", "output_key", "uid", "id", "metadata_file", "content_version"}
+	parameterKeys = []string{"type", "description", "required", "default", "enum", "immutable", "secret", "position",
+		"items", "properties", "additionalProperties", "patternProperties", "pattern", "format", "title",
+		"minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "minimum", "maximum", "minProperties",
+		"maxProperties", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "oneOf", "anyOf", "allOf", "not", "$schema", "dependencies"}
+	parameterTypes = []string{"string", "integer", "number", "boolean", "array", "object"}
+)
+
+func (l *loading) action(s *source, v *value) {
+	o := s.object(v, "an action", actionKeys)
+	if o == nil {
+		return
+	}
+	a := &attune.Action{
+		Pack: l.pack.Ref, Name: l.name(o, "an action"), Description: o.text("description"),
+		Runner: o.need("runner_type", "an action"), EntryPoint: o.text("entry_point"),
+		Enabled: o.boolean("enabled", true), At: v.at,
+	}
+	a.Ref = a.Pack + "." + a.Name
+	if l.pack.Dir != "" {
+		a.Dir = path.Join(l.pack.Dir, "actions")
+	}
+	r, known := runners[a.Runner]
+	if !known {
+		a.Refusal = fmt.Sprintf("no runner %q: this version has %s", a.Runner, strings.Join(Runners(), ", "))
+	}
+	a.Timeout = r.timeout
+	if known {
+		l.entryPoint(s, o, a, r)
+	}
+	a.Parameters = s.parameters(o.get("parameters"), r)
+	if p := a.Parameters["timeout"]; p != nil && p.HasDefault {
+		if seconds, ok := p.Default.(int64); ok && seconds >= 0 && seconds <= rules.MaxTimeout {
+			a.Timeout = time.Duration(seconds) * time.Second
+		} else if p.Default != nil {
+			s.fault(v.at, "", "the default of timeout must be whole seconds from 0 to %d", rules.MaxTimeout)
+		}
+	}
+	a.Hash = contentHash(a.Ref, v)
+	if l.accept(s, "action", a.Ref, v.at) {
+		if _, faults := rules.NewSchema(a); len(faults) > 0 {
+			l.pack.Faults = append(l.pack.Faults, faults...)
+			return
+		}
+		l.pack.Actions = append(l.pack.Actions, a)
+	}
+}
+
+// entryPoint holds a script's name within the pack: it is run with the
+// worker's rights, and must be what the pack's author sees.
+func (l *loading) entryPoint(s *source, o *object, a *attune.Action, r runner) {
+	v := o.get("entry_point")
+	switch {
+	case !r.script:
+		if a.EntryPoint != "" {
+			s.fault(v.at, "remove it", "the runner %s has no entry point", a.Runner)
+		}
+	case a.EntryPoint == "":
+		s.fault(o.value.at, "name the script, relative to the actions folder", "an action of the runner %s needs an entry_point", a.Runner)
+	case path.IsAbs(a.EntryPoint) || path.Clean(a.EntryPoint) != a.EntryPoint || strings.HasPrefix(a.EntryPoint, "../") || a.EntryPoint == "..":
+		s.fault(v.at, "give a plain path relative to the actions folder", "the entry point %q leaves the actions folder", a.EntryPoint)
+	case !l.exists(path.Join("actions", a.EntryPoint)):
+		s.fault(v.at, "", "the entry point %q is not in the actions folder", a.EntryPoint)
+	}
+}
+
+// parameters are the runner's, with what the action changes about them, and
+// the action's own.
+func (s *source) parameters(v *value, r runner) map[string]*attune.Parameter {
+	all := map[string]*attune.Parameter{}
+	for name, p := range r.parameters {
+		own := *p
+		all[name] = &own
+	}
+	if v == nil {
+		return all
+	}
+	o := s.object(v, "parameters", nil)
+	if o == nil {
+		return all
+	}
+	positions := map[int]string{}
+	for _, f := range o.value.fields {
+		p, inherited := all[f.name]
+		if !inherited {
+			p = &attune.Parameter{}
+			all[f.name] = p
+		}
+		s.parameter(p, f, inherited)
+		if p.Position != nil && *p.Position >= 0 {
+			if other, taken := positions[*p.Position]; taken {
+				s.fault(f.at, "", "the parameters %s and %s both have position %d", other, f.name, *p.Position)
+			}
+			positions[*p.Position] = f.name
+		}
+	}
+	return all
+}
+
+func (s *source) parameter(p *attune.Parameter, f field, inherited bool) {
+	if f.value.kind == scalarKind && f.value.scalar == nil {
+		return // a bare name: any value
+	}
+	o := s.object(f.value, "the parameter "+f.name, parameterKeys)
+	if o == nil {
+		return
+	}
+	if !inherited {
+		p.Type = s.parameterType(o.get("type"))
+	}
+	if o.get("description") != nil {
+		p.Description = o.text("description")
+	}
+	if v := o.get("required"); v == nil || v.kind != listKind { // a list names members of an object
+		p.Required = o.boolean("required", p.Required)
+	}
+	p.Immutable = o.boolean("immutable", p.Immutable)
+	p.Secret = o.boolean("secret", p.Secret)
+	if v := o.find("default"); v != nil {
+		p.Default, p.HasDefault = v.plain(), true
+	}
+	if v := o.get("enum"); v != nil {
+		list, ok := v.plain().([]any)
+		if !ok {
+			s.fault(v.at, "", "enum must be a list, not %s", v.describe())
+		}
+		p.Enum = list
+	}
+	if v := o.get("position"); v != nil {
+		n, ok := v.scalar.(int64)
+		if !ok {
+			s.fault(v.at, "", "position must be a whole number, not %s", v.describe())
+		}
+		position := int(n)
+		p.Position = &position
+	}
+}
+
+// parameterType reads the type; a list of types, null aside, of more than one
+// means any.
+func (s *source) parameterType(v *value) string {
+	if v == nil {
+		return ""
+	}
+	names := []*value{v}
+	if v.kind == listKind {
+		names = v.list
+	}
+	var types []string
+	for _, n := range names {
+		name, ok := n.text()
+		switch {
+		case name == "null" || name == "any" || n.kind == scalarKind && n.scalar == nil:
+		case ok && slices.Contains(parameterTypes, name):
+			types = append(types, name)
+		default:
+			s.fault(n.at, "known are "+strings.Join(parameterTypes, ", "), "%s is not a type", n.describe())
+		}
+	}
+	if len(types) != 1 {
+		return ""
+	}
+	return types[0]
+}

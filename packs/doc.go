@@ -1,0 +1,24 @@
+// Package packs loads packs, folders of definitions in StackStorm's format, and
+// joins them into one immutable [Snapshot].
+//
+//	my_pack/
+//	  pack.yaml            name, description, version, author
+//	  actions/*.yaml       and beside them the scripts they name
+//	  triggers/*.yaml
+//	  rules/*.yaml
+//
+// Metadata is .yaml or .yml, one level deep. The folder's name is the pack's
+// ref. Other folders (sensors, aliases, policies, …) are left alone.
+//
+// Nothing here fails as a whole: every fault of every file is reported at once
+// with file:line:col, a definition with a fault is left out, and the rest
+// works. An action whose runner we lack is listed and refused with that reason
+// (attune.Action.Refusal); it is not a fault.
+//
+// A faulty file is: broken YAML, a key written twice, a key we do not know in
+// an action, trigger or rule (pack.yaml and schemas are read tolerantly), a
+// wrong type, a file over 1 MiB. Unquoted dates are text, and yes, no, on, off
+// are booleans, as StackStorm reads them.
+//
+// Reading YAML happens here and nowhere else.
+package packs

@@ -1,0 +1,88 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/persistence"
+)
+
+// PutDefinitions implements [persistence.Catalog].
+func (s *Store) PutDefinitions(ctx context.Context, defs []persistence.Definition) error {
+	for _, d := range defs {
+		if reason := persistence.CheckDefinition(d); reason != "" {
+			return persistence.Unstorable(reason)
+		}
+	}
+	return s.write(ctx, "put definitions", func(t *tx) error {
+		for _, d := range defs {
+			t.text(d.Hash)
+			t.text(d.Kind)
+			t.text(d.Ref)
+			t.json(d.Body)
+			n, err := t.exec("INSERT OR IGNORE INTO definition (hash, kind, ref, body) VALUES (?, ?, ?, ?)")
+			if err != nil {
+				return err
+			}
+			t.rows += n
+			t.bytes += n * int64(len(d.Body))
+		}
+		return nil
+	})
+}
+
+// Definition implements [persistence.Catalog].
+func (s *Store) Definition(ctx context.Context, hash string) (d persistence.Definition, err error) {
+	found := false
+	err = s.read(ctx, "read definition "+hash, "SELECT hash, kind, ref, body FROM definition WHERE hash = ?", []any{hash}, func(scan func(...any) error) error {
+		found = true
+		return scan(&d.Hash, &d.Kind, &d.Ref, &d.Body)
+	})
+	if err == nil && !found {
+		err = persistence.Missing("definition " + hash)
+	}
+	return d, err
+}
+
+// PutAccessToken implements [persistence.Catalog].
+func (s *Store) PutAccessToken(ctx context.Context, token attune.AccessToken) error {
+	if reason := persistence.CheckAccessToken(token); reason != "" {
+		return persistence.Unstorable(reason)
+	}
+	roles, err := json.Marshal(token.Roles)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, "put access token "+token.Name, func(t *tx) error {
+		t.text(token.Name)
+		t.text(string(token.Kind))
+		t.json(roles)
+		t.text(token.Hash)
+		t.int(persistence.Millis(token.Created))
+		n, err := t.exec("INSERT OR REPLACE INTO access_token (name, kind, roles, hash, created) VALUES (?, ?, ?, ?, ?)")
+		t.rows += n
+		t.bytes += int64(len(token.Name) + len(token.Hash))
+		return err
+	})
+}
+
+// AccessTokens implements [persistence.Catalog].
+func (s *Store) AccessTokens(ctx context.Context) (tokens []attune.AccessToken, err error) {
+	err = s.read(ctx, "read the access tokens", "SELECT name, kind, roles, hash, created FROM access_token ORDER BY name", nil, func(scan func(...any) error) error {
+		var t attune.AccessToken
+		var roles sql.RawBytes
+		var created int64
+		if err := scan(&t.Name, &t.Kind, &roles, &t.Hash, &created); err != nil {
+			return err
+		}
+		if json.Unmarshal(roles, &t.Roles) != nil {
+			return errEncoding
+		}
+		t.Created = persistence.FromMillis(created)
+		tokens = append(tokens, t)
+		return nil
+	})
+	return tokens, err
+}

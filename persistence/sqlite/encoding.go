@@ -1,0 +1,197 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/persistence"
+)
+
+// The columns spec and state hold fields nobody searches by: a format byte,
+// then the fields in order, texts with their length, numbers as varints. A
+// later format only appends fields; a reader knows where it ends.
+const format = 1
+
+var errEncoding = errors.New("a stored row is damaged, or newer than this program")
+
+// encoder writes the fields of one row after another into one buffer, of which
+// it hands out pieces.
+type encoder struct {
+	buf   []byte
+	start int
+}
+
+// reset forgets all rows; nobody may still use their pieces.
+func (e *encoder) reset() { e.buf = e.buf[:0] }
+
+func (e *encoder) begin() {
+	e.start = len(e.buf)
+	e.buf = append(e.buf, format)
+}
+
+func (e *encoder) end() []byte { return e.buf[e.start:len(e.buf):len(e.buf)] }
+
+func (e *encoder) text(s string) {
+	e.buf = append(binary.AppendUvarint(e.buf, uint64(len(s))), s...)
+}
+
+func (e *encoder) int(v int64)      { e.buf = binary.AppendVarint(e.buf, v) }
+func (e *encoder) time(t time.Time) { e.int(persistence.Millis(t)) }
+
+func (e *encoder) chain(c attune.Chain) {
+	e.text(c.Correlation)
+	e.text(c.Traceparent)
+	e.text(c.Principal)
+}
+
+func (e *encoder) failure(f *attune.Failure) {
+	if f == nil {
+		e.int(0)
+		return
+	}
+	e.int(1)
+	e.text(f.Code)
+	e.text(f.Message)
+	e.text(f.Detail)
+}
+
+// decoder reads what an encoder wrote. After a fault it reads zeros.
+type decoder struct {
+	b     []byte
+	fault bool
+}
+
+func newDecoder(b []byte) *decoder {
+	if len(b) == 0 || b[0] != format {
+		return &decoder{fault: true}
+	}
+	return &decoder{b: b[1:]}
+}
+
+func (d *decoder) int() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.b, d.fault = nil, true
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) text() string {
+	size, n := binary.Uvarint(d.b)
+	if n <= 0 || uint64(len(d.b)-n) < size {
+		d.b, d.fault = nil, true
+		return ""
+	}
+	s := string(d.b[n : n+int(size)])
+	d.b = d.b[n+int(size):]
+	return s
+}
+
+func (d *decoder) time() time.Time { return persistence.FromMillis(d.int()) }
+
+func (d *decoder) chain() attune.Chain {
+	return attune.Chain{Correlation: d.text(), Traceparent: d.text(), Principal: d.text()}
+}
+
+func (d *decoder) failure() *attune.Failure {
+	if d.int() == 0 {
+		return nil
+	}
+	return &attune.Failure{Code: d.text(), Message: d.text(), Detail: d.text()}
+}
+
+func (d *decoder) err() error {
+	if d.fault {
+		return errEncoding
+	}
+	return nil
+}
+
+func (e *encoder) eventSpec(v *attune.Event) []byte {
+	e.begin()
+	e.text(v.Dedupe)
+	e.time(v.OccurredAt)
+	e.chain(v.Chain)
+	e.int(v.RulesRevision)
+	return e.end()
+}
+
+func decodeEvent(spec []byte, v *attune.Event) error {
+	d := newDecoder(spec)
+	v.Dedupe = d.text()
+	v.OccurredAt = d.time()
+	v.Chain = d.chain()
+	v.RulesRevision = d.int()
+	return d.err()
+}
+
+func (e *encoder) enforcementSpec(v *attune.Enforcement) []byte {
+	e.begin()
+	e.text(v.RuleHash)
+	e.int(int64(v.Execution))
+	e.failure(v.Failure)
+	e.chain(v.Chain)
+	return e.end()
+}
+
+func decodeEnforcement(spec []byte, v *attune.Enforcement) error {
+	d := newDecoder(spec)
+	v.RuleHash = d.text()
+	v.Execution = attune.ExecutionID(d.int())
+	v.Failure = d.failure()
+	v.Chain = d.chain()
+	return d.err()
+}
+
+// executionSpec is what an execution begins with, executionState what a Save
+// changes.
+func (e *encoder) executionSpec(v *attune.Execution) []byte {
+	e.begin()
+	e.text(v.ActionHash)
+	e.text(v.Runner)
+	e.int(int64(v.Root))
+	e.chain(v.Chain)
+	e.int(int64(v.Limits.Timeout))
+	e.int(int64(v.Limits.Grace))
+	e.time(v.Limits.Deadline)
+	return e.end()
+}
+
+func (e *encoder) executionState(v *attune.Execution) []byte {
+	e.begin()
+	e.int(int64(v.Cause))
+	e.int(int64(v.Attempt))
+	e.text(v.Reason)
+	e.time(v.Until)
+	e.time(v.Started)
+	e.failure(v.Failure)
+	e.buf = append(binary.AppendUvarint(e.buf, uint64(len(v.History))), v.History...)
+	return e.end()
+}
+
+func decodeExecution(spec, state []byte, v *attune.Execution) error {
+	d := newDecoder(spec)
+	v.ActionHash = d.text()
+	v.Runner = d.text()
+	v.Root = attune.ExecutionID(d.int())
+	v.Chain = d.chain()
+	v.Limits = attune.Limits{Timeout: time.Duration(d.int()), Grace: time.Duration(d.int()), Deadline: d.time()}
+	if err := d.err(); err != nil {
+		return err
+	}
+	d = newDecoder(state)
+	v.Cause = attune.Cause(d.int())
+	v.Attempt = int(d.int())
+	v.Reason = d.text()
+	v.Until = d.time()
+	v.Started = d.time()
+	v.Failure = d.failure()
+	if h := d.text(); h != "" {
+		v.History = attune.History(h)
+	}
+	return d.err()
+}

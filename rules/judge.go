@@ -1,0 +1,143 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/expression"
+)
+
+// MaxParameters limits the encoded parameters of one execution, in bytes.
+const MaxParameters = 1 << 20
+
+// The codes of a failed enforcement.
+const (
+	// CodeRendering: a template of the rule could not be rendered.
+	CodeRendering = "rendering_failed"
+	// CodeParameters: the action does not accept what was rendered.
+	CodeParameters = "invalid_parameters"
+	// CodeAction: the action is disabled or can never run here.
+	CodeAction = "action_refused"
+)
+
+// Match is how one rule judged one event.
+type Match struct {
+	// Rule is the rule that judged.
+	Rule *Rule
+	// Evaluation explains the verdict. It holds nothing of the event but
+	// values of at most 1 kB.
+	Evaluation attune.Evaluation
+	// Matched is the verdict. With Failure it yields a failed enforcement,
+	// else one with an execution of Rule.Action.
+	Matched bool
+	// Parameters is the checked JSON object for the execution, keys sorted; nil
+	// without match or with Failure.
+	Parameters []byte
+	// Timeout is the limit of one attempt; zero is none, or no action.
+	Timeout time.Duration
+	// Failure is why there is no execution; its message holds every fault.
+	Failure *attune.Failure
+}
+
+// Judge judges an event by its decoded payload (expression.DecodeJSON; nil
+// when there is none), which it only reads. Of the event it takes the id.
+func (r *Rule) Judge(event *attune.Event, payload any) Match {
+	m := Match{Rule: r, Evaluation: attune.Evaluation{Rule: r.Definition.Ref, Event: event.ID}}
+	if !r.Definition.Enabled {
+		m.Evaluation.Disabled = true
+		return m
+	}
+	var made expression.Scope
+	scope := func() expression.Scope {
+		if made == nil {
+			made = expression.Scope{"trigger": payload}
+		}
+		return made
+	}
+	if len(r.criteria) > 0 {
+		if empty(payload) {
+			m.Evaluation.Error = "the event has no payload to hold against the criteria"
+			return m
+		}
+		m.Evaluation.Criteria = make([]attune.CriterionResult, 0, len(r.criteria))
+		for i := range r.criteria {
+			result := r.criteria[i].judge(payload, scope)
+			m.Evaluation.Criteria = append(m.Evaluation.Criteria, result)
+			if result.Error != "" {
+				m.Evaluation.Error = result.Path + ": " + result.Error
+			}
+			if !result.Passed {
+				return m
+			}
+		}
+	}
+	m.Matched, m.Evaluation.Matched = true, true
+	r.prepare(&m, scope())
+	return m
+}
+
+// empty is Python's idea of no payload.
+func empty(payload any) bool {
+	object, ok := payload.(map[string]any)
+	return payload == nil || ok && len(object) == 0
+}
+
+// prepare renders, checks and encodes the parameters.
+func (r *Rule) prepare(m *Match, scope expression.Scope) {
+	if r.Action != nil {
+		reason := r.Action.Refusal
+		if !r.Action.Enabled {
+			reason = "it is disabled"
+		}
+		if reason != "" {
+			m.Failure = &attune.Failure{Code: CodeAction, Message: r.Action.Ref + " is refused: " + reason}
+			return
+		}
+	}
+	given := make(map[string]any, len(r.parameters))
+	var faults []attune.Fault
+	for i := range r.parameters {
+		p := &r.parameters[i]
+		v, err := p.value.render(scope)
+		if err != nil {
+			faults = append(faults, treeFaults("parameters."+p.name, err)...)
+			continue
+		}
+		given[p.name] = v
+	}
+	code := CodeRendering
+	params := given
+	if r.schema != nil {
+		rendered := len(faults) == 0
+		checked, wrong := r.schema.Check(given)
+		for _, f := range wrong {
+			// A parameter that could not be rendered is not also missing.
+			if _, given := given[strings.TrimPrefix(f.Where, "parameters.")]; given || rendered {
+				faults = append(faults, f)
+			}
+		}
+		params = checked
+		if rendered {
+			code = CodeParameters
+		}
+	}
+	if len(faults) > 0 {
+		texts := make([]string, len(faults))
+		for i, f := range faults {
+			texts[i] = f.String()
+		}
+		m.Failure = &attune.Failure{Code: code, Message: strings.Join(texts, "; ")}
+		return
+	}
+	encoded := AppendJSON(make([]byte, 0, 128), params)
+	if len(encoded) > MaxParameters {
+		m.Failure = &attune.Failure{Code: CodeParameters, Message: fmt.Sprintf("the parameters have %d bytes, at most %d are allowed", len(encoded), MaxParameters)}
+		return
+	}
+	m.Parameters = encoded
+	if r.Action != nil {
+		m.Timeout = Timeout(r.Action, params)
+	}
+}

@@ -1,0 +1,133 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/attune-automation/attune"
+)
+
+// Rule is a compiled rule.
+type Rule struct {
+	// Definition is what it was compiled from; never change it.
+	Definition *attune.Rule
+	// Action is what it starts, or nil if it was compiled without.
+	Action *attune.Action
+
+	key        string
+	criteria   []criterion
+	parameters []argument // sorted by name
+	schema     *Schema
+}
+
+// argument is one parameter of the rule's action.
+type argument struct {
+	name  string
+	value template
+}
+
+// Compile compiles a rule for its action: paths and constant patterns are
+// parsed once, templates compiled, and parameters that can never be accepted
+// refused. Without an action (nil) the parameters are rendered and not
+// checked. With faults, all of them at once, the rule is nil.
+func Compile(rule *attune.Rule, action *attune.Action) (*Rule, []attune.Fault) {
+	r := &Rule{Definition: rule, Action: action, key: attune.TriggerKey(rule.Trigger, rule.TriggerParameters)}
+	var faults []attune.Fault
+	for _, c := range rule.Criteria {
+		one, fault := compileCriterion(c)
+		if fault != nil {
+			faults = append(faults, *fault)
+		}
+		r.criteria = append(r.criteria, one)
+	}
+	where := rule.At.String()
+	if action != nil && action.Refusal == "" { // a runner we lack has parameters we do not know
+		var wrong []attune.Fault
+		if r.schema, wrong = NewSchema(action); len(wrong) > 0 {
+			return nil, append(faults, wrong...)
+		}
+		faults = append(faults, r.schema.misfits(rule, where)...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(rule.Parameters)) {
+		declared := ""
+		if action != nil && action.Parameters[name] != nil {
+			declared = action.Parameters[name].Type
+		}
+		value, wrong := compileTemplate(rule.Parameters[name], declared, "action.parameters."+name)
+		for _, f := range wrong {
+			faults = append(faults, attune.Fault{Where: where, Message: f.Where + ": " + f.Message, Try: f.Try})
+		}
+		r.parameters = append(r.parameters, argument{name, value})
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return r, nil
+}
+
+// misfits are the faults of a rule's parameters that no event can mend: names
+// that the action lacks or fixes, and required ones that are missing.
+func (s *Schema) misfits(rule *attune.Rule, where string) []attune.Fault {
+	var faults []attune.Fault
+	for _, name := range slices.Sorted(maps.Keys(rule.Parameters)) {
+		switch p := s.fields[name]; {
+		case p == nil:
+			f := s.unknown(name)
+			f.Where = where
+			faults = append(faults, f)
+		case p.Immutable:
+			faults = append(faults, attune.Fault{Where: where, Message: fmt.Sprintf("%s is fixed by %s", name, rule.Action), Try: "leave it out"})
+		}
+	}
+	for _, name := range s.names {
+		p := s.fields[name]
+		if _, given := rule.Parameters[name]; !given && p.Required && !p.HasDefault {
+			faults = append(faults, attune.Fault{Where: where, Message: fmt.Sprintf("%s needs the parameter %s", rule.Action, name), Try: s.hint(name)})
+		}
+	}
+	return faults
+}
+
+// Ref is the rule's ref.
+func (r *Rule) Ref() string { return r.Definition.Ref }
+
+// TriggerKey is what the events it waits for carry.
+func (r *Rule) TriggerKey() string { return r.key }
+
+// Set is an immutable set of compiled rules: what events are judged by.
+type Set struct {
+	revision int64
+	all      []*Rule
+	byKey    map[string][]*Rule
+}
+
+// NewSet makes a set. revision names its content.
+func NewSet(revision int64, all []*Rule) *Set {
+	s := &Set{revision: revision, all: slices.Clone(all), byKey: map[string][]*Rule{}}
+	slices.SortStableFunc(s.all, func(a, b *Rule) int { return strings.Compare(a.Ref(), b.Ref()) })
+	for _, r := range s.all {
+		s.byKey[r.key] = append(s.byKey[r.key], r)
+	}
+	return s
+}
+
+// Revision names the content of the set.
+func (s *Set) Revision() int64 { return s.revision }
+
+// For lists the rules that wait for a trigger key, disabled ones included,
+// sorted by ref. The caller must not change the list.
+func (s *Set) For(triggerKey string) []*Rule { return s.byKey[triggerKey] }
+
+// All lists the rules, sorted by ref. The caller must not change the list.
+func (s *Set) All() []*Rule { return s.all }
+
+// Rule is the rule with the ref, or nil.
+func (s *Set) Rule(ref string) *Rule {
+	i, found := slices.BinarySearchFunc(s.all, ref, func(r *Rule, ref string) int { return strings.Compare(r.Ref(), ref) })
+	if !found {
+		return nil
+	}
+	return s.all[i]
+}

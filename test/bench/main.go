@@ -1,0 +1,66 @@
+// Command bench measures the engine: events through a rule to a completed noop,
+// durable, embedded.
+//
+// Figures come in two kinds. Counts (commits, rows, bytes, allocations, CPU
+// time per execution, heap per idle execution) do not depend on what else the
+// machine does, and are gated: over 1.5 times their aim the command fails.
+// Times and rates do depend on it; they are recorded with the load of others
+// beside them, and never gate.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	var o options
+	flag.IntVar(&o.Count, "n", 100_000, "executions at saturation")
+	flag.IntVar(&o.Alone, "alone", 500, "executions one at a time")
+	flag.IntVar(&o.Idle, "idle", 20_000, "live executions held for the heap figure")
+	flag.BoolVar(&o.JSON, "json", false, "print JSON instead of text")
+	flag.StringVar(&o.Dir, "dir", "", "where the data folder is made; the system's place for temporary files by default")
+	flag.Parse()
+	if err := bench(context.Background(), o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	Count, Alone, Idle int
+	JSON               bool
+	Dir                string
+}
+
+func bench(ctx context.Context, o options) error {
+	var r Report
+	r.begin()
+	if err := withRig(ctx, o.Dir, func(rig *rig) error { return r.alone(ctx, rig, o.Alone) }); err != nil {
+		return err
+	}
+	if err := withRig(ctx, o.Dir, func(rig *rig) error { return r.saturated(ctx, rig, o.Count) }); err != nil {
+		return err
+	}
+	if err := withRig(ctx, o.Dir, func(rig *rig) error { return r.half(ctx, rig, 5*time.Second) }); err != nil {
+		return err
+	}
+	if err := withRig(ctx, o.Dir, func(rig *rig) error { return r.idle(ctx, rig, o.Idle) }); err != nil {
+		return err
+	}
+	r.end()
+	if o.JSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		if err := e.Encode(r); err != nil {
+			return err
+		}
+	} else {
+		r.print(os.Stdout)
+	}
+	return r.gate()
+}

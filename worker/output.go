@@ -1,0 +1,138 @@
+package worker
+
+import (
+	"time"
+
+	"github.com/attune-automation/attune/messages"
+)
+
+// The bounds of output. What is beyond is cut, with a mark.
+const (
+	chunkBytes   = 64 << 10
+	pourAfter    = time.Second // what is held back at most
+	pourAtMost   = 64          // chunks said again in one beat
+	cutMark      = "\n[attune: the output is cut here, at 10 MB]\n"
+	streamsCount = 2
+)
+
+// output is what an attempt wrote and is not known to be stored.
+type output struct{ streams [streamsCount]stream }
+
+type stream struct {
+	held   []byte // not yet sent
+	offset int64  // of held
+	cut    bool
+	sent   []chunk // not acknowledged
+}
+
+type chunk struct {
+	messages.Output
+	said time.Duration
+}
+
+// stored reports whether nothing is left to store.
+func (o *output) stored() bool {
+	if o == nil {
+		return true
+	}
+	for i := range o.streams {
+		if len(o.streams[i].held)+len(o.streams[i].sent) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// wrote takes output of a running attempt, and sends what makes whole chunks.
+func (w *Worker) wrote(a *attempt, number uint8, data []byte) {
+	if number < 1 || number > streamsCount {
+		return
+	}
+	if a.output == nil {
+		a.output = &output{}
+		w.speaking = append(w.speaking, a)
+	}
+	s := &a.output.streams[number-1]
+	if s.cut {
+		return
+	}
+	if room := StreamBytes - int(s.offset) - len(s.held); len(data) > room {
+		data = append(data[:max(room, 0):max(room, 0)], cutMark...)
+		s.cut = true
+	}
+	s.held = append(s.held, data...)
+	for len(s.held) >= chunkBytes {
+		w.chunk(a, number, chunkBytes)
+	}
+	if len(s.held) > 0 && !w.writing {
+		w.writing = true
+		w.config.Clock.AfterFunc(pourAfter, func() {
+			w.post(func() {
+				w.writing = false
+				for _, a := range w.speaking {
+					w.pour(a)
+				}
+			})
+		})
+	}
+}
+
+// pour sends what is held back of an attempt's output.
+func (w *Worker) pour(a *attempt) {
+	if a.output == nil {
+		return
+	}
+	for i := range a.output.streams {
+		if n := len(a.output.streams[i].held); n > 0 {
+			w.chunk(a, uint8(i+1), n)
+		}
+	}
+}
+
+// chunk sends the first n held bytes of a stream.
+func (w *Worker) chunk(a *attempt, number uint8, n int) {
+	s := &a.output.streams[number-1]
+	c := chunk{messages.Output{Token: a.token, Worker: w.config.Name, Stream: number, Offset: s.offset, Data: s.held[:n:n]}, w.config.Mono()}
+	s.sent = append(s.sent, c)
+	s.offset += int64(n)
+	if s.held = s.held[n:]; len(s.held) == 0 {
+		s.held = nil
+	}
+	w.say(a.node, c.Output)
+}
+
+// stored drops chunks that a node has stored, and ends a run that only waited
+// for that.
+func (w *Worker) stored(m messages.OutputAck) {
+	a := w.attempts[m.Token]
+	if a == nil || a.output == nil || m.Stream < 1 || m.Stream > streamsCount {
+		return
+	}
+	s := &a.output.streams[m.Stream-1]
+	for len(s.sent) > 0 && s.sent[0].Offset+int64(len(s.sent[0].Data)) <= m.Through {
+		s.sent = s.sent[1:]
+	}
+	w.finish(a)
+}
+
+// pourAgain says again what was not stored for a beat.
+func (w *Worker) pourAgain(now time.Duration) {
+	left, still := pourAtMost, w.speaking[:0]
+	for _, a := range w.speaking {
+		if a.output == nil {
+			continue // it has ended
+		}
+		still = append(still, a)
+		for i := range a.output.streams {
+			for j := range a.output.streams[i].sent {
+				if c := &a.output.streams[i].sent[j]; left > 0 && now-c.said >= beat {
+					left--
+					c.said = now
+					w.say(a.node, c.Output)
+				}
+			}
+		}
+	}
+	clear(w.speaking[len(still):])
+	w.speaking = still
+}
