@@ -17,6 +17,14 @@ type Clock interface {
 	AfterFunc(d time.Duration, f func()) Timer
 }
 
+// Monotonic is a [Clock] with a second face that leases are counted on: it
+// never jumps, and it runs while the machine is suspended. A clock without it,
+// such as a simulation's, must itself never jump.
+type Monotonic interface {
+	// Mono is the time since some fixed moment.
+	Mono() time.Duration
+}
+
 // Timer is one pending call of [Clock.AfterFunc].
 type Timer interface {
 	// Stop prevents the call and reports whether it did; false means that the

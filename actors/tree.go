@@ -2,6 +2,8 @@ package actors
 
 import (
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -10,7 +12,7 @@ import (
 
 // Tree is where the actors of a node are. Their places are fixed, so that
 // addresses exist before the actors do, and outlive their restarts. It is never
-// changed after [NewTree].
+// changed after [NewTree], but for the lease.
 type Tree struct {
 	*System
 	// Incarnation is the node's.
@@ -19,18 +21,35 @@ type Tree struct {
 	Node, Lease, Writer, Rules, Scheduler, Workers, Broker, Output, Inspector, Partitions *actor.PID
 
 	partitions [attune.Partitions]*actor.PID
+	lease      *atomic.Int64
 }
 
 // NewTree lays out the tree of a node incarnation.
 func NewTree(s *System, incarnation string) *Tree {
 	t := &Tree{System: s, Incarnation: incarnation, Node: s.PID("node"), Lease: s.PID("node/lease"), Writer: s.PID("node/writer"),
 		Rules: s.PID("node/rules"), Scheduler: s.PID("node/scheduler"), Workers: s.PID("node/workers"), Broker: s.PID("node/broker"),
-		Output: s.PID("node/output"), Inspector: s.PID("node/inspector"), Partitions: s.PID("node/partitions")}
+		Output: s.PID("node/output"), Inspector: s.PID("node/inspector"), Partitions: s.PID("node/partitions"), lease: &atomic.Int64{}}
 	for i := range t.partitions {
 		t.partitions[i] = s.PID("node/partitions/" + PartitionName(i))
 	}
 	return t
 }
+
+// Mono is the clock of the lease: it never jumps, as database time may.
+func (t *Tree) Mono() time.Duration {
+	if m, ok := t.Clock.(attune.Monotonic); ok {
+		return m.Mono()
+	}
+	return t.Clock.Now().Sub(attune.Epoch)
+}
+
+// Hold lets the node act until that moment of [Tree.Mono]: its lease was
+// renewed.
+func (t *Tree) Hold(until time.Duration) { t.lease.Store(int64(until)) }
+
+// Holds reports whether the node may act: write and dispatch. When it may not,
+// it waits; its lease may yet be renewed.
+func (t *Tree) Holds() bool { return int64(t.Mono()) < t.lease.Load() }
 
 // PartitionName is the name of a partition's actor.
 func PartitionName(id int) string { return fmt.Sprintf("p-%03d", id) }

@@ -73,7 +73,9 @@ type fault struct {
 
 func (f *fault) Error() string { return f.message }
 
-func typeFault(format string, args ...any) error {
+func typeFault(format string, args ...any) error { return newTypeFault(format, args...) }
+
+func newTypeFault(format string, args ...any) *fault {
 	return &fault{kind: Type, message: fmt.Sprintf(format, args...)}
 }
 

@@ -99,7 +99,7 @@ func number(text string) (any, error) {
 }
 
 func overflow() error {
-	f := typeFault("the integer does not fit into 64 bits").(*fault)
+	f := newTypeFault("the integer does not fit into 64 bits")
 	f.try = "use a float, as in x * 1.0"
 	return f
 }
@@ -148,7 +148,7 @@ func arithmetic(r *run, operator string, a, b any) (any, error) {
 			return r.repeat(b, n)
 		}
 	}
-	f := typeFault("%s does not work on a %s and a %s", operator, typeName(a), typeName(b)).(*fault)
+	f := newTypeFault("%s does not work on a %s and a %s", operator, typeName(a), typeName(b))
 	if operator == "+" && (typeName(a) == "str" || typeName(b) == "str") {
 		f.try = "join texts with ~"
 	}
@@ -241,7 +241,7 @@ func multiply(x, y int64) (int64, bool) {
 
 // power is x**y for y >= 0, by squaring; it ends at the first overflow.
 func power(x, y int64) (any, error) {
-	result, ok := int64(1), true
+	result, ok := int64(1), false
 	for y > 0 {
 		if y&1 == 1 {
 			if result, ok = multiply(result, x); !ok {

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -343,7 +344,7 @@ func (r *run) compare(operator string, left, right any) (bool, error) {
 		if err == nil {
 			return false, nil // a NaN is neither less nor greater
 		}
-		if f, ok := err.(*fault); ok && f.kind == Type {
+		if f := (*fault)(nil); errors.As(err, &f) && f.kind == Type {
 			return false, typeFault("%s cannot compare a %s and a %s", operator, typeName(left), typeName(right))
 		}
 		return false, err

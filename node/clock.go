@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/worker/keeper"
 )
 
 // Clock is database time, carried forward on this process's monotonic clock.
@@ -43,6 +44,9 @@ func (c *Clock) Now() time.Time {
 		}
 	}
 }
+
+// Mono implements attune.Monotonic.
+func (c *Clock) Mono() time.Duration { return time.Duration(keeper.BoottimeNow()) }
 
 // AfterFunc implements attune.Clock.
 func (c *Clock) AfterFunc(d time.Duration, f func()) attune.Timer { return time.AfterFunc(d, f) }

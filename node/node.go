@@ -85,13 +85,14 @@ func New(config Config, parts Parts) *Node {
 // Start acquires the lease and starts the tree. The catalogue should be set
 // before.
 func (n *Node) Start(ctx context.Context) error {
-	sent := n.parts.Clock.Now()
+	sent, mono := n.parts.Clock.Now(), n.tree.Mono()
 	now, err := n.parts.Store.Acquire(ctx, n.config.Incarnation, n.config.Name, cluster.LeaseTTL)
 	if err != nil {
 		return fmt.Errorf("acquire the lease of %s: %w", n.config.Incarnation, err)
 	}
 	n.renewed(sent, now)
 	n.started = n.parts.Clock.Now()
+	n.tree.Hold(mono + cluster.LeaseTTL - cluster.LeaseMargin)
 	n.pid, err = n.tree.SpawnRoot("node", n.tree.Props(func() actors.Actor { return newRoot(n) }))
 	return err
 }

@@ -156,7 +156,13 @@ func (b *Broker) send() {
 	b.order = b.order[:0]
 }
 
+// dispatch sends a bundle. A node whose lease may have ended sends nothing:
+// another may own what it speaks of.
 func (b *Broker) dispatch(worker string, bundle *messages.Bundle) {
+	if !b.tree.Holds() {
+		b.lost++
+		return
+	}
 	b.sent++
 	if err := b.transport.Send(messages.ToWorkers, worker, *bundle); err != nil {
 		b.lost++

@@ -15,10 +15,10 @@ import (
 	"github.com/attune-automation/attune/persistence"
 )
 
-// Lease renews each second. When the lease is dead, or was not renewed for its
-// life less the margin, the node pauses: Alive says so to whoever writes or
-// dispatches. A dead lease ends the node, which starts over under a new
-// incarnation.
+// Lease renews each second. Each success lets the node act for the life of the
+// lease less the margin, counted from when the renewal was sent
+// ([actors.Tree.Hold]); after that the node pauses, until a renewal succeeds. A
+// dead lease ends the node, which starts over under a new incarnation.
 type Lease struct {
 	tree    *actors.Tree
 	store   persistence.Leases
@@ -39,7 +39,7 @@ func (l *Lease) Kind() string { return "lease" }
 // State implements actors.Actor.
 func (l *Lease) State() string {
 	switch {
-	case l.tree.Clock.Now().Sub(l.last) >= cluster.LeaseTTL-cluster.LeaseMargin:
+	case !l.tree.Holds():
 		return "expired"
 	case l.failing:
 		return "failing"
@@ -54,6 +54,7 @@ type (
 	renew   struct{}
 	renewed struct {
 		sent, database time.Time
+		mono           time.Duration // of sent
 		err            error
 	}
 )
@@ -73,10 +74,10 @@ func (l *Lease) Receive(ctx actor.Context) {
 
 func (l *Lease) renew() {
 	tree, store := l.tree, l.store
-	sent := tree.Clock.Now()
+	sent, mono := tree.Clock.Now(), tree.Mono()
 	tree.Lend(func() {
 		database, err := store.Renew(context.Background(), tree.Incarnation, cluster.LeaseTTL)
-		tree.Tell(tree.Lease, &renewed{sent, database, err})
+		tree.Tell(tree.Lease, &renewed{sent, database, mono, err})
 	})
 }
 
@@ -92,6 +93,7 @@ func (l *Lease) settle(m *renewed) {
 		l.failing = true
 	default:
 		l.last, l.failing = m.sent, false
+		l.tree.Hold(m.mono + cluster.LeaseTTL - cluster.LeaseMargin)
 		l.renewed(m.sent, m.database)
 	}
 	l.tree.Clock.AfterFunc(cluster.LeaseRenew, func() { l.tree.Tell(l.tree.Lease, &renew{}) })

@@ -181,9 +181,9 @@ func (p *partition) failAdmission(a *admission, reason string) {
 }
 
 func (p *partition) written(ctx actor.Context, m *actors.Written) {
-	switch m.Op.(type) {
+	switch op := m.Op.(type) {
 	case *persistence.RaiseIDHigh:
-		p.row.IDHigh = max(p.row.IDHigh, m.Op.(*persistence.RaiseIDHigh).High)
+		p.row.IDHigh = max(p.row.IDHigh, op.High)
 		p.ids.Raise(p.row.IDHigh)
 		p.raising = false
 		if p.loaded {
@@ -192,7 +192,7 @@ func (p *partition) written(ctx actor.Context, m *actors.Written) {
 	case *persistence.Admit, *persistence.Extend:
 		p.decided(ctx, m.Ref.(*admission), m.Answer)
 	case *persistence.Announced:
-		p.finishes.stored(m.Op.(*persistence.Announced).Through)
+		p.finishes.stored(op.Through)
 	}
 }
 

@@ -101,7 +101,6 @@ type (
 	unfinished struct {
 		events      []*attune.Event
 		unannounced []*attune.Execution
-		finished    int64
 		err         error
 	}
 	read struct {

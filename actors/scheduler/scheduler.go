@@ -31,13 +31,15 @@ type load struct {
 	runners             map[string]bool
 	free                int
 	placed              map[attune.Token]bool
+	before              int // in flight and placed before this scheduler started
 	lastTurn            int64
 }
+
+func (l *load) inFlight() int { return len(l.placed) + l.before }
 
 // run is a request for a slot.
 type run struct {
 	place   *messages.Place
-	replyTo *actor.PID
 	arrival int64
 	gone    bool // withdrawn or placed; skipped in its queue
 }
@@ -62,7 +64,7 @@ func (s *Scheduler) State() string {
 func (s *Scheduler) Detail() any {
 	workers := []map[string]any{}
 	for _, l := range s.loads {
-		workers = append(workers, map[string]any{"worker": l.worker, "incarnation": l.incarnation, "free": l.free, "in_flight": len(l.placed)})
+		workers = append(workers, map[string]any{"worker": l.worker, "incarnation": l.incarnation, "free": l.free, "in_flight": l.inFlight()})
 	}
 	return map[string]any{"workers": workers, "waiting": len(s.waiting), "placed": s.turn}
 }
@@ -84,9 +86,7 @@ func (s *Scheduler) Receive(ctx actor.Context) {
 	case *messages.ReturnSlots:
 		s.giveBack(m)
 	case *messages.FreeSlot:
-		if l := s.load(m.Worker, m.Incarnation); l != nil {
-			delete(l.placed, m.Token)
-		}
+		s.free(m)
 	}
 }
 
@@ -123,7 +123,7 @@ func (s *Scheduler) choose(runner string) *load {
 		if l.free <= 0 || !l.runners[runner] {
 			continue
 		}
-		if best == nil || len(l.placed) < len(best.placed) || len(l.placed) == len(best.placed) && l.lastTurn < best.lastTurn {
+		if best == nil || l.inFlight() < best.inFlight() || l.inFlight() == best.inFlight() && l.lastTurn < best.lastTurn {
 			best = l
 		}
 	}
@@ -151,7 +151,7 @@ func (s *Scheduler) explain(runner string) string {
 	for _, l := range s.loads {
 		if l.runners[runner] {
 			have++
-			slots += len(l.placed)
+			slots += l.inFlight()
 		}
 	}
 	switch {
@@ -181,7 +181,7 @@ func (s *Scheduler) grant(m *messages.GrantSlots) {
 		sort.Slice(s.loads, func(i, j int) bool { return s.loads[i].worker < s.loads[j].worker })
 	}
 	if m.Reset {
-		l.free = 0
+		l.free, l.before = 0, max(0, m.Taken-len(l.placed))
 	}
 	l.free += m.Free
 	if m.Runners != nil {
@@ -191,6 +191,18 @@ func (s *Scheduler) grant(m *messages.GrantSlots) {
 		}
 	}
 	s.fill()
+}
+
+// free counts an attempt that runs no more. Its slot comes with a grant.
+func (s *Scheduler) free(m *messages.FreeSlot) {
+	l := s.load(m.Worker, m.Incarnation)
+	switch {
+	case l == nil:
+	case l.placed[m.Token]:
+		delete(l.placed, m.Token)
+	case l.before > 0:
+		l.before--
+	}
 }
 
 // fill places what waits on what is free: always the oldest run that some

@@ -242,7 +242,11 @@ func (w *worker) end(state attune.WorkerState, why string) {
 	next.Version++
 	w.tree.Tell(w.tree.Scheduler, &messages.RevokeSlots{Worker: w.name, Incarnation: next.Incarnation})
 	w.save(&next, func() {
-		w.tree.Log.Warn("worker "+state.String(), slog.String("worker", w.name), slog.String("incarnation", next.Incarnation), slog.String("reason", why))
+		level := slog.LevelWarn
+		if state == attune.WorkerLeft {
+			level = slog.LevelInfo
+		}
+		w.tree.Log.Log(context.Background(), level, "worker "+state.String(), slog.String("worker", w.name), slog.String("incarnation", next.Incarnation), slog.String("reason", why))
 		w.taken, w.counted = map[attune.Token]time.Time{}, false
 		w.tree.Tell(w.tree.Partitions, &messages.WorkerLost{Worker: w.name, Incarnation: next.Incarnation})
 	})

@@ -34,6 +34,8 @@ type Writer struct {
 	flushes int64
 }
 
+var errPaused = errors.New("the lease of this node was not renewed in time")
+
 const (
 	firstPause = 20 * time.Millisecond
 	maxPause   = 2 * time.Second
@@ -132,7 +134,7 @@ func (w *Writer) take() {
 	}
 	switch {
 	case later != nil:
-		w.pending = append(later, rest...)
+		w.pending = append(append(make([]*actors.Submit, 0, len(later)+2*len(rest)), later...), rest...)
 	case len(rest) == 0:
 		w.pending = nil
 	default:
@@ -155,7 +157,13 @@ func (w *Writer) number(x *attune.Execution) {
 	}
 }
 
+// send flushes the batch, unless the node's lease may have ended: then it waits
+// for the renewal, or for the end of the node.
 func (w *Writer) send() {
+	if !w.tree.Holds() {
+		w.failed(errPaused, false)
+		return
+	}
 	ops, tree, store := w.ops, w.tree, w.store
 	w.flushes++
 	tree.Lend(func() {

@@ -66,7 +66,7 @@ func (p *program) demo(ctx context.Context) (err error) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	defer func() { server.Close(); <-served }()
+	defer func() { err = errors.Join(err, server.Close(), ended(<-served)) }()
 	_, token, err := FindLocal(data)
 	if err != nil {
 		return err

@@ -65,9 +65,16 @@ func runDev(ctx context.Context, o devOptions) error {
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 	defer cancel()
 	if server.Shutdown(stop) != nil {
-		server.Close()
+		err = errors.Join(err, server.Close())
 	}
-	<-served
+	return errors.Join(err, ended(<-served))
+}
+
+// ended is what went wrong with a server that was asked to end.
+func ended(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
 	return err
 }
 
