@@ -19,6 +19,9 @@ func (n *Node) SetCatalog(ctx context.Context, s *packs.Snapshot) error {
 	if err := n.actions.keep(ctx, s.Actions()); err != nil {
 		return err
 	}
+	if err := n.keepRevision(ctx, s); err != nil {
+		return err
+	}
 	n.catalog.Store(s)
 	changed := actorrules.Changed{Revision: s.Revision(), Judge: judge(s.Rules())}
 	if n.pid == nil { // the tree is not started: nobody else reads it

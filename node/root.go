@@ -86,7 +86,7 @@ func (r *root) Receive(ctx actor.Context) {
 		{"output", func() actors.Actor { return output.New(t, n.parts.Store, n.watchers.changed) }},
 		{"workers", func() actors.Actor { return workers.New(t, n.parts.Store) }},
 		{"scheduler", func() actors.Actor { return scheduler.New(t) }},
-		{"rules", func() actors.Actor { return rules.New(t, &n.rules, n.owned.pick) }},
+		{"rules", func() actors.Actor { return rules.New(t, &n.rules, n.judgeAt, n.owned.pick) }},
 		{"partitions", func() actors.Actor { return partitions.New(t, n.parts.Store, executions, &n.owned) }},
 	} {
 		if _, err := ctx.SpawnNamed(t.Props(child.produce), child.name); err != nil {

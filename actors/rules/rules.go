@@ -4,6 +4,9 @@
 package rules
 
 import (
+	"log/slog"
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/attune-automation/attune"
@@ -35,6 +38,8 @@ type Rules struct {
 	// current is shared with the actor's successors: the rules outlive a
 	// restart.
 	current *Changed
+	// past is the judge of an earlier revision; it blocks.
+	past func(revision int64) (Judge, error)
 	// pick chooses the partition of new work, among those the node owns; below
 	// zero it owns none.
 	pick   func() int
@@ -53,8 +58,8 @@ type misses struct {
 const keep = 50
 
 // New is a node's rules actor.
-func New(tree *actors.Tree, current *Changed, pick func() int) *Rules {
-	return &Rules{tree: tree, current: current, pick: pick, misses: map[string]*misses{}}
+func New(tree *actors.Tree, current *Changed, past func(revision int64) (Judge, error), pick func() int) *Rules {
+	return &Rules{tree: tree, current: current, past: past, pick: pick, misses: map[string]*misses{}}
 }
 
 // Kind implements actors.Actor.
@@ -109,14 +114,30 @@ func (r *Rules) offer(m *messages.OfferEvent) {
 	})
 }
 
-// again judges an event that was admitted and not judged to the end.
-// Enforcements that exist already are left out by the store.
+// againRetry is how long after a failed read of an earlier revision the next is
+// tried.
+const againRetry = 500 * time.Millisecond
+
+// again judges an event that was admitted and not judged to the end, by the
+// rules it was admitted under. Enforcements that exist already are left out by
+// the store.
 func (r *Rules) again(m *messages.JudgeAgain) {
 	if r.current.Judge == nil {
 		return // partitions are opened after the rules are loaded
 	}
-	tree, judge := r.tree, r.current.Judge
+	tree, judge, past := r.tree, r.current.Judge, r.past
+	if m.Event.RulesRevision != r.current.Revision {
+		judge = nil
+	}
 	tree.Lend(func() {
+		if judge == nil {
+			var err error
+			if judge, err = past(m.Event.RulesRevision); err != nil {
+				tree.Log.Error("the rules of an event cannot be read, trying again", slog.String("event", m.Event.ID.String()), slog.String("error", err.Error()))
+				tree.Clock.AfterFunc(againRetry, func() { tree.Tell(tree.Rules, m) })
+				return
+			}
+		}
 		proposals, _ := judge(m.Event)
 		tree.Tell(tree.Partition(m.Event.ID.Partition()), &messages.Admit{Event: m.Event, Proposals: proposals, Resumed: true})
 	})
