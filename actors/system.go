@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -50,6 +51,7 @@ type System struct {
 	inner  *actor.ActorSystem
 	census *Census
 	panics atomic.Int64
+	closed atomic.Bool // timers may outlive the actors: what they say is dropped
 }
 
 // NewSystem is an empty system. It starts nothing.
@@ -65,7 +67,7 @@ func NewSystem(c Config) *System {
 	}
 	silent := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 1}))
 	inner := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return silent }),
-		actor.WithDeadLetterRequestLogging(false))
+		actor.WithDeadLetterRequestLogging(false), actor.WithDeadLetterThrottleInterval(time.Millisecond)) // a goroutine lives that long
 	return &System{Config: c, inner: inner, census: newCensus()}
 }
 
@@ -88,7 +90,11 @@ func (s *System) SpawnRoot(name string, props *actor.Props) (*actor.PID, error) 
 func (s *System) PID(path string) *actor.PID { return s.inner.NewLocalPID(path) }
 
 // Tell sends a message. A message to nobody is dropped.
-func (s *System) Tell(to *actor.PID, message any) { s.inner.Root.Send(to, message) }
+func (s *System) Tell(to *actor.PID, message any) {
+	if !s.closed.Load() {
+		s.inner.Root.Send(to, message)
+	}
+}
 
 // Stop stops an actor and its children, without waiting. Messages in its
 // mailbox are dropped.
@@ -101,7 +107,10 @@ func (s *System) Census() *Census { return s.census }
 func (s *System) Panics() int64 { return s.panics.Load() }
 
 // Shutdown releases what the system holds, after its actors have stopped.
-func (s *System) Shutdown() { s.inner.Shutdown() }
+func (s *System) Shutdown() {
+	s.closed.Store(true)
+	s.inner.Shutdown()
+}
 
 // Lives reports whether the actor is there: started and not yet stopped.
 func (s *System) Lives(pid *actor.PID) bool {

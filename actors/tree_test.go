@@ -3,6 +3,7 @@ package actors_test
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -25,6 +26,25 @@ func TestTreeAddresses(t *testing.T) {
 	}
 	if tree.Incarnation != "n1-abc" {
 		t.Errorf("the incarnation is %s", tree.Incarnation)
+	}
+}
+
+func TestATreeActsWhileItHoldsItsLease(t *testing.T) {
+	c := &clock{now: attune.Epoch.Add(time.Hour)}
+	s := actors.NewSystem(actors.Config{Clock: c})
+	defer s.Shutdown()
+	tree := actors.NewTree(s, "n1-abc")
+	if tree.Holds() {
+		t.Error("a node acts before its lease is renewed")
+	}
+	tree.Hold(tree.Mono() + 3*time.Second)
+	c.forward(3*time.Second - 1)
+	if !tree.Holds() {
+		t.Error("a node pauses before its time is over")
+	}
+	c.forward(1)
+	if tree.Holds() {
+		t.Error("a node acts when its time is over")
 	}
 }
 

@@ -31,5 +31,9 @@ type Owned struct {
 	FinishNumber int64
 }
 
+// BrokerStarted tells the partitions that the broker's actor began anew: what
+// it had not sent is lost, announcements too.
+type BrokerStarted struct{}
+
 // Unnumbered tells a partition that a finish number went to no row.
 type Unnumbered struct{ FinishNumber int64 }

@@ -174,6 +174,10 @@ type SlotsReturned struct {
 	Tokens              []attune.Token
 }
 
+// StopPlacing tells the scheduler that the node drains: nothing more is given a
+// slot.
+type StopPlacing struct{}
+
 // SchedulerStarted tells workers and partitions that the scheduler holds
 // nothing: grants and requests are to be repeated.
 type SchedulerStarted struct{}

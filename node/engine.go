@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"sync"
 	"time"
 
 	"github.com/attune-automation/attune"
@@ -49,9 +50,14 @@ func (n *Node) admitted(ctx context.Context, offer func(reply func(messages.Admi
 			return messages.Admitted{}, context.Cause(ctx)
 		}
 	}
+	// The place in the window is given back with the answer, and in the end
+	// also without one: an actor may have failed on the request.
+	leave := sync.OnceFunc(func() { <-n.window })
+	late := time.AfterFunc(answerWait, leave)
 	answers := make(chan messages.Admitted, 1)
 	offer(func(a messages.Admitted) {
-		<-n.window
+		late.Stop()
+		leave()
 		answers <- a
 	})
 	return await(ctx, n, answers)

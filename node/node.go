@@ -123,6 +123,7 @@ func (n *Node) Reason() string { return n.reason }
 // start.
 func (n *Node) Drain(ctx context.Context) error {
 	n.draining.Store(true)
+	n.tree.Tell(n.tree.Scheduler, &messages.StopPlacing{})
 	for range maxAdmissions {
 		select {
 		case n.window <- struct{}{}:

@@ -55,7 +55,8 @@ type Admit struct {
 	// Enforcements are inserted after the event.
 	Enforcements []*attune.Enforcement
 	// Executions are inserted after the enforcements; one whose Enforcement is
-	// set only where that one was.
+	// set only where that one was, in this group, and Rejected where it names
+	// another event than that one.
 	Executions []*attune.Execution
 }
 
@@ -116,7 +117,8 @@ func (e *Extend) Size() (rows, bytes int) {
 }
 
 // Save writes the new state of an execution whose stored version is one below
-// Execution.Version; else Conflict.
+// Execution.Version; else Conflict. Only the fields from Version on are
+// written: what the execution began with stays.
 type Save struct {
 	Execution *attune.Execution
 }

@@ -44,7 +44,8 @@ type Leases interface {
 	// raised, in one transaction. from is the incarnation that owns them now,
 	// or empty for partitions without owner; its lease is marked dead for ever
 	// in the same transaction, and must have expired, else Conflict and nothing
-	// changes. The lease of by must be alive, else Fenced.
+	// changes; likewise where a partition is not from's. The lease of by must
+	// not be dead, else Fenced.
 	TakeOver(ctx context.Context, from, by string, partitions []int) error
 }
 
@@ -128,7 +129,8 @@ type Reader interface {
 	Executions(ctx context.Context, q Query) ([]*attune.Execution, error)
 }
 
-// Query narrows a list. Zero fields do not narrow.
+// Query narrows a list. Zero fields do not narrow; one that rows of the kind do
+// not have is refused, see [Query.Check].
 type Query struct {
 	// Before is the cursor: only ids below it.
 	Before attune.ID
@@ -172,7 +174,8 @@ type Definition struct {
 // Output keeps what attempts print. It is not fenced, and writing a chunk again
 // changes nothing.
 type Output interface {
-	// AppendOutput stores chunks durably.
+	// AppendOutput stores chunks durably. Of two chunks at one offset the
+	// longer stays; an empty one is nothing.
 	AppendOutput(ctx context.Context, chunks []OutputChunk) error
 	// ReadOutput returns up to limit bytes of one stream from offset; fewer
 	// than limit, possibly none, when there is no more yet.

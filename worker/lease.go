@@ -118,6 +118,7 @@ func (w *Worker) watch(generation int, until time.Duration) {
 func (w *Worker) end(reason string) {
 	w.config.Log.Warn("worker's incarnation ends", "worker", w.config.Name, "incarnation", w.incarnation, "reason", reason)
 	w.earlier[w.incarnation] = w.config.Mono()
+	w.write() // into the journal of the incarnation it is of
 	for _, a := range w.live() {
 		w.busy--
 		switch {
@@ -127,7 +128,7 @@ func (w *Worker) end(reason string) {
 			delete(w.attempts, a.token)
 		}
 	}
-	w.starting, w.speaking = nil, nil
+	w.speaking = nil
 	if w.left {
 		return
 	}
@@ -179,7 +180,7 @@ func (w *Worker) forgetEarlier() {
 		}
 	}
 	for _, incarnation := range slices.Sorted(maps.Keys(w.earlier)) {
-		if now-w.earlier[incarnation] >= remember {
+		if !open[incarnation] && now-w.earlier[incarnation] >= remember {
 			delete(w.earlier, incarnation)
 			w.config.Journal.Forget(incarnation)
 		}

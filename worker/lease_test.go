@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/worker"
 )
 
 func TestItRegistersUntilItIsAnswered(t *testing.T) {
@@ -128,6 +129,41 @@ func TestALostIncarnationEndsAndAnotherRegisters(t *testing.T) {
 	r.advance(2 * time.Second)
 	r.expect("incarnations", r.number, 3)
 	r.expect("speaks for", r.lastSeen.Earlier, []string{"w-1", "w-2"})
+}
+
+// The end of a run that the keeper killed is told when the next incarnation has
+// read the journal already.
+func TestWhatARunOfAnEndedIncarnationSaysIsNotHeard(t *testing.T) {
+	r := newRig(t).start()
+	r.send(r.dispatch(1, "held"), r.dispatch(2, "idle"))
+	r.settle()
+	late := []func(worker.Event){r.held.events[token(1)], r.idle.events[token(2)]}
+	r.deaf = true
+	r.advance(11 * time.Second)
+	r.expect("says", r.reports(1)+r.reports(2), "[started lost][started returned]")
+	for _, events := range late {
+		events(worker.Event{Kind: worker.Ended, End: messages.Finished})
+	}
+	r.deaf = false
+	r.advance(4 * time.Second)
+	r.expect("says", r.reports(1)+r.reports(2), "[lost lost][returned returned]")
+	r.send(r.dispatch(3, "held"), r.dispatch(4, "held"), r.dispatch(5, "held"))
+	r.settle()
+	r.expect("slots", len(r.held.started), 3)
+}
+
+// What a turn has for the journal must not reach that of the next incarnation.
+func TestAnEndJustBeforeTheIncarnationEndsIsKept(t *testing.T) {
+	r := newRig(t).start()
+	r.send(r.dispatch(1, "held"))
+	r.advance(3 * time.Second)
+	r.send(messages.HeartbeatAck{Worker: "w", Incarnation: "w-1", Sent: r.mono(), Lost: true})
+	r.held.end(token(1), messages.Finished, "{}") // in the same turn, and before it
+	r.settle()
+	r.expect("incarnations", r.number, 2)
+	r.crash()
+	r.start()
+	r.expect("says", r.reports(1), "[finished{}]")
 }
 
 func TestEarlierIncarnationsAreForgottenInTheEnd(t *testing.T) {

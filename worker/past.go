@@ -12,6 +12,7 @@ import (
 // execution: its newest attempt here stands for those before, which were over
 // when it was assigned.
 type past struct {
+	limit int // of tokens: beyond, the oldest are forgotten early
 	known map[attune.ExecutionID]known
 	order []forgetting // by moment; those before first are gone
 	first int
@@ -35,7 +36,7 @@ func (p *past) add(t attune.Token, kind messages.ReportKind, at time.Duration) {
 	}
 	p.known[t.Execution] = known{int32(t.Attempt), kind}
 	p.order = append(p.order, forgetting{t.Execution, int32(t.Attempt), at})
-	if len(p.order)-p.first > rememberAtMost {
+	if len(p.order)-p.first > p.limit {
 		p.drop()
 	}
 }

@@ -105,9 +105,6 @@ func (w *Worker) dispatched(d *messages.Dispatch) {
 	if d.Worker != w.config.Name {
 		return
 	}
-	if d.Incarnation == w.incarnation && w.state != serving {
-		return // nothing is answered before there is a lease: it comes again
-	}
 	to := address{d.Token, d.Incarnation, d.Node, d.Epoch}
 	a, fresh := w.resolve(to)
 	if !fresh {
@@ -115,7 +112,7 @@ func (w *Worker) dispatched(d *messages.Dispatch) {
 		return
 	}
 	if !w.alive(w.leaseUntil) {
-		return
+		return // nothing is promised without a lease: it comes again
 	}
 	a = w.admit(to)
 	runner, ok := w.config.Runners[d.Runner]

@@ -73,7 +73,7 @@ func New(config Config) (*Worker, error) {
 		lend:     config.Lend,
 		earlier:  map[string]time.Duration{},
 		attempts: map[attune.Token]*attempt{},
-		past:     past{known: map[attune.ExecutionID]known{}},
+		past:     past{limit: rememberAtMost, known: map[attune.ExecutionID]known{}},
 	}
 	if w.lend == nil {
 		w.lend = func(f func()) { w.lent.Go(f) }
@@ -101,7 +101,8 @@ func (w *Worker) Start() error {
 // Stop ends the state machine where it stands, as a crash would, but in order:
 // its own goroutines have ended when it returns, and lent ones change nothing
 // any more. It kills nothing: what runs is ended by the keeper with the lease,
-// or by the next start. It may be called twice, or before Start.
+// or by the next start. It may be called twice, or before Start. It waits for a
+// begin of keeper or journal that is under way.
 func (w *Worker) Stop() {
 	w.inbox.close()
 	w.stopping.Lock()

@@ -60,7 +60,10 @@ type (
 // Receive implements actor.Actor.
 func (b *Broker) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case *actor.Started, *subscribe:
+	case *actor.Started:
+		b.tree.Tell(b.tree.Partitions, &actors.BrokerStarted{})
+		b.subscribe()
+	case *subscribe:
 		b.subscribe()
 	case *actor.Stopping, *actor.Restarting:
 		b.unsubscribe()

@@ -121,11 +121,26 @@ func (x *Execution) running(ctx actor.Context, now time.Time) {
 	case x.unsaved:
 		x.row.Until = expiry
 		x.save(ctx)
-	case !x.answered:
+	default:
 		x.ask()
-	case !expiry.IsZero():
-		x.wake(expiry)
+		x.watch()
 	}
+}
+
+// watch sets the next moment of an attempt that runs: its expiry, or a look
+// whether the worker still has it.
+func (x *Execution) watch() {
+	if x.row.Status != attune.Running || x.unsaved {
+		return
+	}
+	next := x.now().Add(recheck)
+	if !x.answered {
+		next = x.now().Add(repeat)
+	}
+	if expiry := x.expiry(); !expiry.IsZero() && expiry.Before(next) {
+		next = expiry
+	}
+	x.wake(next)
 }
 
 // expiry is when the owner ends the attempt itself: its limit, the grace and a

@@ -135,13 +135,13 @@ func (x *Execution) Receive(ctx actor.Context) {
 var errLoading = &attune.Error{Kind: attune.Unavailable, Code: "loading", Message: "the execution is being loaded", Try: "again in a moment"}
 
 // preparing reports that a message is part of the admission itself: the
-// scheduler's first answer.
+// scheduler's first answer, or its restart before that.
 func (x *Execution) preparing(m any) bool {
 	if x.row.Status != attune.Scheduling || x.prepared {
 		return false
 	}
 	switch m.(type) {
-	case *messages.Placed, *messages.Queued:
+	case *messages.Placed, *messages.Queued, *messages.SchedulerStarted:
 		return true
 	}
 	return false
@@ -216,6 +216,7 @@ func (x *Execution) written(ctx actor.Context, m *actors.Written) {
 		}
 		x.answerCancel(x.row, nil)
 		x.perform(ctx)
+		x.watch()
 		x.release(ctx)
 	case persistence.Conflict:
 		x.node.Log.Warn("execution changed under its owner, reloading", slog.String("execution", x.row.ID.String()))

@@ -40,11 +40,7 @@ func (x *Execution) evidence(ctx actor.Context, m *messages.Report) {
 func (x *Execution) started(_ actor.Context, m *messages.Report) {
 	x.answered = true
 	if x.row.Status != attune.Scheduled {
-		if x.row.Status == attune.Running {
-			if at := x.expiry(); !at.IsZero() {
-				x.wake(at)
-			}
-		}
+		x.watch()
 		return
 	}
 	now := x.now()
@@ -63,6 +59,9 @@ func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
 	case messages.StoppedRun:
 		if x.row.Status != attune.Stopping { // nobody asked for it here: the worker ended it by itself
 			in.Signal = attune.Fail
+			if in.Failure == nil {
+				in.Failure = &attune.Failure{Code: "stopped", Message: "its worker stopped it", Detail: m.Reason}
+			}
 		}
 	case messages.LostRun:
 		in.Failure = lostFailure(x.row.Worker)

@@ -23,7 +23,7 @@ type Output struct {
 	changed func(attune.ExecutionID)
 	pending []*messages.Output
 	bytes   int
-	writing []*messages.Output
+	writing *write // nil when the store is free
 }
 
 const (
@@ -57,8 +57,15 @@ func (o *Output) Detail() any {
 }
 
 type (
-	written struct{ err error }
-	again   struct{}
+	// write is one call of the store.
+	write struct{ chunks []*messages.Output }
+	// written answers it; one that an actor before a restart made is dropped:
+	// its chunks come again.
+	written struct {
+		write *write
+		err   error
+	}
+	again struct{ write *write }
 )
 
 // Receive implements actor.Actor.
@@ -70,9 +77,13 @@ func (o *Output) Receive(ctx actor.Context) {
 		}
 		o.write()
 	case *written:
-		o.written(m.err)
+		if m.write == o.writing {
+			o.written(m.err)
+		}
 	case *again:
-		o.send()
+		if m.write == o.writing {
+			o.send()
+		}
 	}
 }
 
@@ -85,26 +96,29 @@ func (o *Output) write() {
 		size += len(o.pending[n].Data)
 		n++
 	}
-	o.writing, o.pending, o.bytes = o.pending[:n:n], o.pending[n:], o.bytes-size
+	o.writing = &write{o.pending[:n:n]}
+	o.pending, o.bytes = o.pending[n:], o.bytes-size
 	o.send()
 }
 
 func (o *Output) send() {
-	chunks := make([]persistence.OutputChunk, len(o.writing))
-	for i, m := range o.writing {
+	under := o.writing
+	chunks := make([]persistence.OutputChunk, len(under.chunks))
+	for i, m := range under.chunks {
 		chunks[i] = persistence.OutputChunk{Token: m.Token, Stream: persistence.Stream(m.Stream), Offset: m.Offset, Data: m.Data}
 	}
 	tree, store := o.tree, o.store
-	tree.Lend(func() { tree.Tell(tree.Output, &written{store.AppendOutput(context.Background(), chunks)}) })
+	tree.Lend(func() { tree.Tell(tree.Output, &written{under, store.AppendOutput(context.Background(), chunks)}) })
 }
 
 func (o *Output) written(err error) {
 	if err != nil {
 		o.tree.Log.Error("storing output failed, trying again", slog.String("error", err.Error()))
-		o.tree.Clock.AfterFunc(retry, func() { o.tree.Tell(o.tree.Output, &again{}) })
+		under := o.writing
+		o.tree.Clock.AfterFunc(retry, func() { o.tree.Tell(o.tree.Output, &again{under}) })
 		return
 	}
-	for _, m := range o.writing {
+	for _, m := range o.writing.chunks {
 		o.tree.Tell(o.tree.Broker, &messages.ToWorker{Worker: m.Worker, Item: messages.OutputAck{Token: m.Token, Worker: m.Worker,
 			Stream: m.Stream, Through: m.Offset + int64(len(m.Data))}})
 		o.changed(m.Token.Execution)

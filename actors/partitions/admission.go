@@ -166,11 +166,17 @@ func (p *partition) submit(a *admission) {
 
 // failAdmission gives an admission up before it was handed to the writer.
 // Nothing of it is stored, so whoever offered it may offer it again.
-func (p *partition) failAdmission(a *admission, reason string) {
+// The failed actor cannot be told: what it had reserved is found by the workers'
+// audit.
+func (p *partition) failAdmission(a *admission, failed *actor.PID, reason string) {
 	for _, e := range a.entries {
 		delete(p.live, e.id)
+		if e.pid.Equal(failed) {
+			p.tree.Stop(e.pid)
+			continue
+		}
 		p.tree.Tell(e.pid, &messages.Discard{})
-		p.tree.Stop(e.pid)
+		p.tree.Tell(e.pid, &actor.PoisonPill{})
 	}
 	if a.request.Resumed {
 		p.tree.Tell(p.tree.Rules, &messages.JudgeAgain{Event: a.request.Event})
@@ -183,16 +189,29 @@ func (p *partition) failAdmission(a *admission, reason string) {
 func (p *partition) written(ctx actor.Context, m *actors.Written) {
 	switch op := m.Op.(type) {
 	case *persistence.RaiseIDHigh:
-		p.row.IDHigh = max(p.row.IDHigh, op.High)
-		p.ids.Raise(p.row.IDHigh)
-		p.raising = false
-		if p.loaded {
-			p.open()
-		}
+		p.raised(op.High, m.Answer.Outcome == persistence.Committed)
 	case *persistence.Admit, *persistence.Extend:
 		p.decided(ctx, m.Ref.(*admission), m.Answer)
 	case *persistence.Announced:
-		p.finishes.stored(op.Through)
+		through := op.Through
+		if m.Answer.Outcome != persistence.Committed {
+			through = 0
+		}
+		p.finishes.stored(through)
+	}
+}
+
+// raised makes ids below a mark available once it is stored.
+func (p *partition) raised(high int64, stored bool) {
+	p.raising = false
+	if !stored {
+		p.raise(true)
+		return
+	}
+	p.row.IDHigh = max(p.row.IDHigh, high)
+	p.ids.Raise(p.row.IDHigh)
+	if p.loaded {
+		p.open()
 	}
 }
 

@@ -1,8 +1,10 @@
 package partitions
 
 import (
+	"context"
 	"time"
 
+	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors"
 	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/persistence"
@@ -18,6 +20,11 @@ type finishes struct {
 	through   int64          // announced without a gap
 	ahead     map[int64]bool // announced beyond a gap
 	proving   bool
+	// doubts counts the starts of the broker's actor: what it was handed before
+	// one may be lost, and what it proves after it says nothing of that.
+	doubts int
+	// settled is the count of doubts since which all was announced again.
+	settled int
 }
 
 const proveEvery = time.Second
@@ -37,6 +44,17 @@ func (f *finishes) done(n int64) {
 	f.prove()
 }
 
+// pass counts all numbers up to one that is stored, and announced now: those
+// between went to no row, as a partition that was restarted may have forgotten.
+func (f *finishes) pass(n int64) {
+	for i := f.through + 1; i <= n; i++ {
+		delete(f.ahead, i)
+	}
+	f.through = max(f.through, n)
+	f.done(f.through)
+	f.prove()
+}
+
 // prove asks the broker a second later for the proof of what is announced by
 // then.
 func (f *finishes) prove() {
@@ -52,19 +70,27 @@ type (
 	prove  struct{}
 	proven struct {
 		through int64
+		doubts  int
 		err     error
+	}
+	// unproven is a page of the ends that are not proven announced.
+	unproven struct {
+		by     *partition
+		doubts int
+		rows   []*attune.Execution
+		err    error
 	}
 )
 
 func (p *partition) askProof() {
-	tree, self, through := p.tree, p.self, p.finishes.through
-	tree.Tell(tree.Broker, &messages.SyncBroker{Reply: func(err error) { tree.Tell(self, &proven{through, err}) }})
+	tree, self, through, doubts := p.tree, p.self, p.finishes.through, p.finishes.doubts
+	tree.Tell(tree.Broker, &messages.SyncBroker{Reply: func(err error) { tree.Tell(self, &proven{through, doubts, err}) }})
 }
 
 // proven stores what the broker took.
 func (p *partition) proven(m *proven) {
 	f := &p.finishes
-	if m.err != nil {
+	if m.err != nil || m.doubts != f.doubts || f.settled != f.doubts {
 		f.proving = false
 		f.prove()
 		return
@@ -72,8 +98,45 @@ func (p *partition) proven(m *proven) {
 	p.tree.Tell(p.tree.Writer, &actors.Submit{Op: &persistence.Announced{Partition: p.row.ID, Through: m.through}, ReplyTo: p.self})
 }
 
+// doubted reads again what is not proven announced: the broker's actor may have
+// lost it, or the question for the proof.
+func (p *partition) doubted() {
+	p.finishes.doubts++
+	p.unproven(p.finishes.announced)
+}
+
+func (p *partition) unproven(after int64) {
+	tree, store, id, self, doubts := p.tree, p.store, p.row.ID, p.self, p.finishes.doubts
+	tree.Lend(func() {
+		rows, err := store.Unannounced(context.Background(), id, after, loadPage)
+		tree.Tell(self, &unproven{p, doubts, rows, err})
+	})
+}
+
+func (p *partition) announceAgain(m *unproven) {
+	f := &p.finishes
+	switch {
+	case m.by != p || m.doubts != f.doubts: // it is being read again
+	case m.err != nil:
+		tree, self := p.tree, p.self
+		tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &actors.BrokerStarted{}) })
+	default:
+		for _, x := range m.rows {
+			p.tree.Tell(p.tree.Broker, &messages.Announce{Execution: x})
+		}
+		if len(m.rows) == loadPage {
+			p.unproven(m.rows[loadPage-1].FinishNumber)
+			return
+		}
+		f.settled, f.proving = f.doubts, false
+		f.prove()
+	}
+}
+
+// stored goes on from a stored mark; zero means that it was not stored.
 func (f *finishes) stored(through int64) {
 	f.announced = max(f.announced, through)
+	f.part.row.AnnouncedTo = f.announced
 	f.proving = false
 	f.prove()
 }

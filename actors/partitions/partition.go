@@ -59,6 +59,9 @@ const (
 	// minute is how far ids may be ahead of database time before new work has
 	// to go to another partition.
 	maxAhead = time.Minute
+	// maxUnevaluated bounds the events that a take-over resumes; the rest is
+	// resumed by the next. Far more than are ever under way.
+	maxUnevaluated = 100_000
 	// maxBacklog bounds the admissions that wait for the partition to be
 	// loaded.
 	maxBacklog = 1000
@@ -94,11 +97,15 @@ func (p *partition) Detail() any {
 }
 
 type (
+	// page and unfinished answer the partition that asked: what its life before
+	// a restart asked for is dropped.
 	page struct {
+		by   *partition
 		rows []*attune.Execution
 		err  error
 	}
 	unfinished struct {
+		by          *partition
 		events      []*attune.Event
 		unannounced []*attune.Execution
 		err         error
@@ -155,6 +162,10 @@ func (p *partition) Receive(ctx actor.Context) {
 		p.askProof()
 	case *proven:
 		p.proven(m)
+	case *actors.BrokerStarted:
+		p.doubted()
+	case *unproven:
+		p.announceAgain(m)
 	case *messages.WorkerLost, *messages.SchedulerStarted:
 		p.toAll(m)
 	case *actor.Terminated:
@@ -184,11 +195,14 @@ func (p *partition) loadPage() {
 	tree.Lend(func() {
 		rows, err := store.LiveExecutions(context.Background(), id, after, loadPage)
 		prepare(rows)
-		tree.Tell(self, &page{rows, err})
+		tree.Tell(self, &page{p, rows, err})
 	})
 }
 
 func (p *partition) addPage(ctx actor.Context, m *page) {
+	if m.by != p {
+		return
+	}
 	if m.err != nil {
 		p.retryLoad(m.err)
 		return
@@ -204,11 +218,17 @@ func (p *partition) addPage(ctx actor.Context, m *page) {
 		p.loadPage()
 		return
 	}
-	tree, store, id, after, self := p.tree, p.store, p.row.ID, p.announced, p.self
+	p.loadUnfinished(p.announced)
+}
+
+// loadUnfinished reads the ends that may not have been announced, page by page,
+// and with the last page the events that were not judged to the end.
+func (p *partition) loadUnfinished(after int64) {
+	tree, store, id, self := p.tree, p.store, p.row.ID, p.self
 	tree.Lend(func() {
-		u := &unfinished{}
-		if u.events, u.err = store.UnevaluatedEvents(context.Background(), id, loadPage); u.err == nil {
-			u.unannounced, u.err = store.Unannounced(context.Background(), id, after, loadPage)
+		u := &unfinished{by: p}
+		if u.unannounced, u.err = store.Unannounced(context.Background(), id, after, loadPage); u.err == nil && len(u.unannounced) < loadPage {
+			u.events, u.err = store.UnevaluatedEvents(context.Background(), id, maxUnevaluated)
 		}
 		tree.Tell(self, u)
 	})
@@ -217,13 +237,20 @@ func (p *partition) addPage(ctx actor.Context, m *page) {
 // addUnfinished goes on with what an earlier owner left: events that were not
 // judged to the end, and ends that may not have been announced.
 func (p *partition) addUnfinished(m *unfinished) {
+	if m.by != p {
+		return
+	}
 	if m.err != nil {
 		p.retryLoad(m.err)
 		return
 	}
 	for _, x := range m.unannounced {
 		p.tree.Tell(p.tree.Broker, &messages.Announce{Execution: x})
-		p.finishes.done(x.FinishNumber)
+		p.finishes.pass(x.FinishNumber)
+	}
+	if len(m.unannounced) == loadPage {
+		p.loadUnfinished(m.unannounced[loadPage-1].FinishNumber)
+		return
 	}
 	for _, ev := range m.events {
 		p.tree.Tell(p.tree.Rules, &messages.JudgeAgain{Event: ev})
@@ -259,7 +286,7 @@ func (p *partition) HandleFailure(system *actor.ActorSystem, parent actor.Superv
 		return
 	}
 	if e.admission != nil && !e.admission.submitted {
-		p.failAdmission(e.admission, fmt.Sprint(reason))
+		p.failAdmission(e.admission, child, fmt.Sprint(reason))
 		return
 	}
 	e.restarted = e.admission != nil

@@ -99,7 +99,7 @@ func (p *Partitions) Receive(ctx actor.Context) {
 		p.claim()
 	case *claimed:
 		p.settle(ctx, m)
-	case *messages.WorkerLost, *messages.SchedulerStarted:
+	case *messages.WorkerLost, *messages.SchedulerStarted, *actors.BrokerStarted:
 		for i := range attune.Partitions {
 			if p.claimed[i] != nil {
 				p.tree.Tell(p.claimed[i], m)

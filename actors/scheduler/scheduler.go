@@ -23,6 +23,7 @@ type Scheduler struct {
 	waiting map[attune.ExecutionID]*run
 	arrival int64
 	turn    int64 // counts placements, so that equal loads rotate
+	stopped bool  // the node drains
 }
 
 // load is what the scheduler knows of one worker.
@@ -119,6 +120,9 @@ func (s *Scheduler) place(m *messages.Place) {
 // fewest in flight; of equals the one that waited longest for its turn.
 func (s *Scheduler) choose(runner string) *load {
 	var best *load
+	if s.stopped {
+		return nil
+	}
 	for _, l := range s.loads {
 		if l.free <= 0 || !l.runners[runner] {
 			continue

@@ -48,7 +48,8 @@ type worker struct {
 
 // memory is what a worker's actor must not forget in a restart.
 type memory struct {
-	row *attune.Worker // as stored; nil before the first registration
+	row   *attune.Worker // as stored; nil before the first registration
+	again bool           // this is not the first life of the actor
 }
 
 func newWorker(tree *actors.Tree, store persistence.Loader, name string, known *memory) *worker {
@@ -79,7 +80,9 @@ func (w *worker) Detail() any {
 }
 
 type (
-	tick    struct{}
+	tick struct{}
+	// reread is the row as stored, where this actor may not know it.
+	reread  struct{ row *attune.Worker }
 	counted struct {
 		incarnation string
 		rows        []*attune.Execution
@@ -109,7 +112,12 @@ func (w *worker) Receive(ctx actor.Context) {
 	case *counted:
 		w.count(m)
 	case *messages.SchedulerStarted:
+		if w.alive() && !w.counted {
+			w.recount() // the scheduler may have lost the question
+		}
 		w.grant(true)
+	case *reread:
+		w.adopt(m.row)
 	case *messages.CheckIncarnation:
 		w.check(m)
 	case *actors.Written:
@@ -131,7 +139,48 @@ func (w *worker) start(ctx actor.Context) {
 	if w.alive() {
 		w.recount()
 	}
+	if w.known.again {
+		w.read()
+	}
+	w.known.again = true
 	w.again()
+}
+
+// read fetches the stored row: the answer to a write may have been lost with
+// this actor's life before.
+func (w *worker) read() {
+	tree, store, self, name := w.tree, w.store, w.self, w.name
+	tree.Lend(func() {
+		rows, err := store.Workers(context.Background())
+		if err != nil {
+			tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &reread{}) })
+			return
+		}
+		for _, row := range rows {
+			if row.Name == name {
+				tree.Tell(self, &reread{row})
+			}
+		}
+	})
+}
+
+// adopt goes on with a stored row that this life of the actor did not write;
+// nil means that it is to be read again.
+func (w *worker) adopt(row *attune.Worker) {
+	switch known := w.known.row; {
+	case row == nil:
+		w.read()
+		return
+	case known != nil && known.Version >= row.Version:
+		return
+	}
+	w.known.row = row
+	w.taken, w.counted = map[attune.Token]time.Time{}, false
+	if w.alive() {
+		w.recount()
+		return
+	}
+	w.tree.Tell(w.tree.Partitions, &messages.WorkerLost{Worker: w.name, Incarnation: row.Incarnation})
 }
 
 func (w *worker) again() {
@@ -262,15 +311,18 @@ func (w *worker) written(m *actors.Written) {
 	if !ok {
 		return
 	}
-	if m.Answer.Outcome == persistence.Committed {
-		w.known.row = save.Worker
-	}
 	if save.Worker != w.writing { // of this actor's life before its restart
+		if m.Answer.Outcome == persistence.Committed {
+			w.adopt(save.Worker)
+		}
 		return
 	}
 	then := w.then
 	w.writing, w.then = nil, nil
-	if m.Answer.Outcome != persistence.Committed {
+	if m.Answer.Outcome == persistence.Committed {
+		w.known.row = save.Worker
+	} else {
+		w.read()
 		w.tree.Log.Error("the store refused a worker's state", slog.String("worker", w.name), slog.String("outcome", m.Answer.Outcome.String()), slog.String("reason", m.Answer.Reason))
 		return // the worker repeats, or the next tick does
 	}

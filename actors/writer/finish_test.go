@@ -50,7 +50,9 @@ func TestAnEndKeepsItsNumberWhileItIsTriedAgain(t *testing.T) {
 		}
 		return committed(ops)
 	}
-	s.resolve = func(ops []persistence.Op) ([]persistence.Answer, error) { return make([]persistence.Answer, len(ops)), nil }
+	s.resolve = func(ops []persistence.Op) ([]persistence.Answer, error) {
+		return make([]persistence.Answer, len(ops)), nil
+	}
 	b := newBench(t, s)
 	op := save(1, 2, attune.Completed)
 	b.submit(op)

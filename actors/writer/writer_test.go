@@ -109,43 +109,47 @@ func TestTheBoundsOfAFlush(t *testing.T) {
 
 func TestAnUnknownOutcomeIsResolvedBeforeAnyAnswer(t *testing.T) {
 	s := newStore()
+	b := newBench(t, s)
+	b.submit(saveWorker("first"))
+	b.submit(saveWorker("a"), saveWorker("b"), saveWorker("c"))
+	b.work()
 	s.flush = func([]persistence.Op) ([]persistence.Answer, error) {
 		return nil, fmt.Errorf("commit: %w", persistence.ErrUnknown)
 	}
-	s.resolve = func(ops []persistence.Op) ([]persistence.Answer, error) {
-		return []persistence.Answer{{Outcome: persistence.Committed}, {}, {Outcome: persistence.Conflict}}, nil
-	}
-	b := newBench(t, s)
-	b.submit(saveWorker("0"))
-	s.flush, s.flushes = nil, nil
-	b.work() // the first goes alone; what matters comes now
-	s.flush = func([]persistence.Op) ([]persistence.Answer, error) { return nil, persistence.ErrUnknown }
-	b.submit(saveWorker("a"))
-	b.work()
-	if len(b.lent) != 1 || len(s.resolves) != 0 || len(b.written) != 1 {
-		t.Fatalf("after an unknown outcome: %d lent, answers %s", len(b.lent), b.outcomes())
-	}
-	s.resolve = func([]persistence.Op) ([]persistence.Answer, error) { return []persistence.Answer{{}}, nil }
-	b.submit(saveWorker("b"), saveWorker("c"))
-	if len(b.lent) != 1 {
-		t.Fatal("something is flushed before the outcome is certain")
-	}
-	b.work() // a was not written: it goes with what is pending
-	b.work() // a b c: unknown again
-	s.flush = nil
 	s.resolve = func([]persistence.Op) ([]persistence.Answer, error) {
 		return []persistence.Answer{{Outcome: persistence.Committed}, {}, {Outcome: persistence.Conflict}}, nil
 	}
 	b.work()
-	if got := b.outcomes(); got != "0 committed; a committed; c conflict; " {
+	b.submit(saveWorker("aa"))
+	if got := b.outcomes(); got != "first committed; " || len(b.lent) != 1 || len(s.resolves) != 0 {
+		t.Fatalf("before the outcome is certain: %s%d pieces of work are lent", got, len(b.lent))
+	}
+	s.flush = nil
+	b.work()
+	if got := b.outcomes(); got != "first committed; a committed; c conflict; " || len(s.resolves) != 1 || names(s.resolves[0]) != "a b c " {
 		t.Errorf("after resolving: %s", got)
 	}
-	b.drain()
-	if got := b.outcomes(); got != "0 committed; a committed; c conflict; b committed; " {
+	b.work()
+	if got := b.outcomes(); got != "first committed; a committed; c conflict; aa committed; b committed; " || names(s.flushes[2]) != "aa b " || len(s.flushes) != 3 {
 		t.Errorf("in the end: %s", got)
 	}
-	if len(s.resolves) != 2 || names(s.resolves[1]) != "a b c " || names(s.flushes[len(s.flushes)-1]) != "b " {
-		t.Errorf("resolved %d times", len(s.resolves))
+}
+
+func TestAWriterWithoutItsLeaseWaits(t *testing.T) {
+	s := newStore()
+	b := newBench(t, s)
+	b.tree.Hold(b.tree.Mono())
+	b.submit(saveWorker("a"))
+	for range 3 {
+		b.fire()
+	}
+	if len(s.flushes) != 0 || len(b.lent) != 0 || b.state() != "store away" || len(b.fatal) != 0 {
+		t.Errorf("without its lease: %d flushes; it is %s", len(s.flushes), b.state())
+	}
+	b.tree.Hold(b.tree.Mono() + 1)
+	b.drain()
+	if got := b.outcomes(); got != "a committed; " || b.state() != "idle" {
+		t.Errorf("with its lease renewed: %s; it is %s", got, b.state())
 	}
 }
 

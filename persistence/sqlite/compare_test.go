@@ -20,13 +20,13 @@ func (clock) AfterFunc(time.Duration, func()) attune.Timer { panic("a store sets
 // apart.
 func TestIsTheModel(t *testing.T) {
 	seeds := 60
-	if testing.Short() {
+	if raced || testing.Short() {
 		seeds = 5
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			model := memory.New(memory.Config{Clock: clock{}, Exclusive: true})
-			storetest.Compare(t, model, open(t, t.TempDir()), uint64(seed), 12)
+			storetest.Compare(t, model, unsynced(t), uint64(seed), 12)
 		})
 	}
 }

@@ -59,7 +59,7 @@ func TestACommitThatFailsIsUnknownUntilResolved(t *testing.T) {
 	restrict(uint64(log.Size()) + 20_000)
 	_, err = s.Flush(t.Context(), "node-1", ops)
 	restrict(limit.Cur)
-	if !errors.Is(err, persistence.ErrUnknown) {
+	if !errors.Is(err, persistence.ErrUnknown) || attune.KindOf(err) != attune.Unavailable {
 		t.Fatal("a commit that failed:", err)
 	}
 	nothing(t, s, ops)

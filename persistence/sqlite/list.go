@@ -67,6 +67,11 @@ func (s *Store) Executions(ctx context.Context, q persistence.Query) ([]*attune.
 	if err := q.Check(attune.KindExecution); err != nil {
 		return nil, err
 	}
+	n := narrowExecutions(q)
+	return s.executions(ctx, "list executions", n.where(q.Limit), n.args...)
+}
+
+func narrowExecutions(q persistence.Query) *narrowed {
 	n := narrow(q)
 	// The terms with > 0 let SQLite see that the partial index holds all rows.
 	n.by("event = ? AND event > 0", int64(q.Event), q.Event != 0)
@@ -79,5 +84,5 @@ func (s *Store) Executions(ctx context.Context, q persistence.Query) ([]*attune.
 	n.by("trigger = ?", q.Trigger, q.Trigger != "")
 	n.by("worker = ?", q.Worker, q.Worker != "")
 	n.by("status = ?", int64(q.Status), q.Status != attune.NoStatus)
-	return s.executions(ctx, "list executions", n.where(q.Limit), n.args...)
+	return n
 }

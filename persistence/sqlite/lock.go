@@ -22,8 +22,8 @@ func lock(dir string) (*os.File, error) {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, &attune.Error{Kind: attune.Conflict, Code: "data_folder_in_use",
-				Message: fmt.Sprintf("another process is using the data folder %s", dir), Where: dir,
-				Try: "stop the other attune, or start this one with another data folder"}
+				Message: fmt.Sprintf("another process is using the data folder %s", dir),
+				Try:     "stop the other attune, or start this one with another data folder"}
 		}
 		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -118,12 +119,16 @@ func TestKillNine(t *testing.T) {
 	last := -1
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		fmt.Sscanf(lines.Text(), "acknowledged %d", &last)
+		if n, ok := strings.CutPrefix(lines.Text(), "acknowledged "); ok {
+			if last, err = strconv.Atoi(n); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if last >= 200 {
-			child.Process.Kill() // what it still says in its last moments counts too
+			_ = child.Process.Kill() // what it still says in its last moments counts too
 		}
 	}
-	child.Wait()
+	_ = child.Wait() // "killed"
 	if last < 200 {
 		t.Fatalf("the child ended by itself after %d", last)
 	}

@@ -36,6 +36,9 @@ const (
 	enforcementColumns = "SELECT id, event, rule, action, status, evaluation, spec FROM enforcement "
 	executionColumns   = "SELECT id, version, status, finished, finish_number, event, enforcement, parent, action, rule, trigger, worker, incarnation, " +
 		"parameters, spec, state, result FROM execution "
+
+	liveExecutions = "INDEXED BY execution_live WHERE (id >> 12) & 1023 = ? AND id > ? AND finished IS NULL ORDER BY id LIMIT ?"
+	unannounced    = "INDEXED BY execution_end WHERE (id >> 12) & 1023 = ? AND finish_number > 0 AND finish_number > ? ORDER BY finish_number, id LIMIT ?"
 )
 
 func (s *Store) events(ctx context.Context, operation, where string, args ...any) (page []*attune.Event, err error) {
@@ -113,8 +116,7 @@ func (s *Store) Execution(ctx context.Context, id attune.ExecutionID) (*attune.E
 
 // LiveExecutions implements [persistence.Loader].
 func (s *Store) LiveExecutions(ctx context.Context, partition int, after attune.ExecutionID, limit int) ([]*attune.Execution, error) {
-	return s.executions(ctx, "load live executions", "INDEXED BY execution_live WHERE (id >> 12) & 1023 = ? AND id > ? AND finished IS NULL ORDER BY id LIMIT ?",
-		partition, int64(after), limit)
+	return s.executions(ctx, "load live executions", liveExecutions, partition, int64(after), limit)
 }
 
 // UnevaluatedEvents implements [persistence.Loader].
@@ -124,8 +126,7 @@ func (s *Store) UnevaluatedEvents(ctx context.Context, partition, limit int) ([]
 
 // Unannounced implements [persistence.Loader].
 func (s *Store) Unannounced(ctx context.Context, partition int, after int64, limit int) ([]*attune.Execution, error) {
-	return s.executions(ctx, "load unannounced ends",
-		"INDEXED BY execution_end WHERE (id >> 12) & 1023 = ? AND finish_number > 0 AND finish_number > ? ORDER BY finish_number, id LIMIT ?", partition, after, limit)
+	return s.executions(ctx, "load unannounced ends", unannounced, partition, after, limit)
 }
 
 // ExecutionsOn implements [persistence.Loader]. It looks at all live executions.

@@ -25,7 +25,7 @@ func (s *Store) Resolve(ctx context.Context, incarnation string, ops []persisten
 		return err
 	})
 	if err != nil {
-		return nil, persistence.Away("resolve", err)
+		return nil, err
 	}
 	return answers, nil
 }

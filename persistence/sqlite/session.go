@@ -69,15 +69,6 @@ func (s *session) json(v []byte) {
 	}
 }
 
-// nonzero binds null for zero.
-func (s *session) nonzero(v int64) {
-	if v == 0 {
-		s.bind(nil)
-	} else {
-		s.bind(v)
-	}
-}
-
 func (s *session) prepared(query string) (driver.Stmt, error) {
 	stmt, ok := s.stmts[query]
 	if !ok {

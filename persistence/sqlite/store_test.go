@@ -22,6 +22,17 @@ func open(t testing.TB, dir string) *sqlite.Store {
 	return s
 }
 
+// unsynced is a store of its own that trusts the machine to stay up, for tests
+// that open many.
+func unsynced(t testing.TB) *sqlite.Store {
+	t.Helper()
+	s := open(t, t.TempDir())
+	if err := s.Script("PRAGMA synchronous = off"); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) persistence.Store { return open(t, t.TempDir()) })
+	storetest.Run(t, func(t testing.TB) persistence.Store { return unsynced(t) })
 }

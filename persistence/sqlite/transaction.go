@@ -17,8 +17,8 @@ type tx struct {
 }
 
 // write runs f in a transaction: it commits what f wrote and rolls back when f
-// fails. An error of the commit itself is [persistence.ErrUnknown]; any other
-// means that nothing was written.
+// fails. An error of the commit itself is [persistence.ErrUnknown] as well as of
+// kind Unavailable; any other means that nothing was written.
 func (s *Store) write(ctx context.Context, operation string, f func(t *tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return persistence.Away(operation, err)
@@ -49,7 +49,7 @@ func (s *Store) write(ctx context.Context, operation string, f func(t *tx) error
 		if primary(err) == sqlite3.SQLITE_FULL { // said before the last page is in the log
 			return persistence.Away(operation, err)
 		}
-		return unknown{err}
+		return unknown{persistence.Away(operation, err)}
 	}
 	if t.rows > 0 {
 		s.stats.Commits++
@@ -65,7 +65,7 @@ func (s *Store) rollback() {
 	_, _ = s.w.exec("ROLLBACK")
 }
 
-// unknown is a commit that failed, with the cause.
+// unknown is a commit that failed.
 type unknown struct{ cause error }
 
 func (u unknown) Error() string   { return persistence.ErrUnknown.Error() + ": " + u.cause.Error() }

@@ -272,6 +272,19 @@ func TestMemoryLosesInACrashWhatIsNotDurable(t *testing.T) {
 	want(t, begin(t, m, "b"), worker.Earlier{Incarnation: "a", Entries: []worker.Entry{started(1)}})
 }
 
+func TestABeginWaitsForWhatWasAppendedBefore(t *testing.T) {
+	var lent []func()
+	done := 0
+	m := journal.NewMemory(func(f func()) { lent = append(lent, f) })
+	begin(t, m, "a")
+	m.Append([]worker.Entry{started(1)}, func(error) { done++ })
+	want(t, begin(t, m, "b"), worker.Earlier{Incarnation: "a", Entries: []worker.Entry{started(1)}})
+	lent[0]()
+	if done != 1 {
+		t.Fatalf("told %d times", done)
+	}
+}
+
 // Had it been held without an entry, its tokens would be told as never started.
 func TestAFileOfAnotherFormatIsNotHeld(t *testing.T) {
 	dir := t.TempDir()

@@ -15,7 +15,14 @@ type Memory struct {
 	mu      sync.Mutex
 	books   map[string]*book
 	order   []string // of incarnations
-	crashes int
+	pending []*pending
+}
+
+// pending are entries that are not durable yet.
+type pending struct {
+	into    *book
+	entries []worker.Entry
+	durable bool
 }
 
 // NewMemory is an empty journal. lend makes entries durable as a step of its
@@ -28,6 +35,10 @@ func NewMemory(lend attune.Lend) *Memory {
 func (m *Memory) Begin(incarnation string) ([]worker.Earlier, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, p := range m.pending {
+		p.settle()
+	}
+	m.pending = nil
 	var earlier []worker.Earlier
 	for _, i := range m.order {
 		earlier = append(earlier, worker.Earlier{Incarnation: i, Entries: m.books[i].entries()})
@@ -37,27 +48,34 @@ func (m *Memory) Begin(incarnation string) ([]worker.Earlier, error) {
 	return earlier, nil
 }
 
+func (p *pending) settle() {
+	p.into.note(p.entries...)
+	p.durable = true
+}
+
 // Append implements [worker.Journal].
 func (m *Memory) Append(entries []worker.Entry, done func(error)) {
 	m.mu.Lock()
-	crashes, into := m.crashes, m.order[len(m.order)-1]
-	m.mu.Unlock()
-	step := func() {
-		m.mu.Lock()
-		lost := crashes != m.crashes
-		if b := m.books[into]; b != nil && !lost {
-			b.note(entries...)
-		}
-		m.mu.Unlock()
-		if !lost {
-			done(nil)
-		}
-	}
+	p := &pending{into: m.books[m.order[len(m.order)-1]], entries: entries}
 	if m.lend == nil {
-		step()
+		p.settle()
+		m.mu.Unlock()
+		done(nil)
 		return
 	}
-	m.lend(step)
+	m.pending = append(m.pending, p)
+	m.mu.Unlock()
+	m.lend(func() {
+		m.mu.Lock()
+		if i := slices.Index(m.pending, p); i >= 0 {
+			m.pending = slices.Delete(m.pending, i, i+1)
+			p.settle()
+		}
+		m.mu.Unlock()
+		if p.durable { // else a crash came before
+			done(nil)
+		}
+	})
 }
 
 // Forget implements [worker.Journal].
@@ -73,5 +91,5 @@ func (m *Memory) Forget(incarnation string) {
 func (m *Memory) Crash() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.crashes++
+	m.pending = nil
 }

@@ -3,6 +3,7 @@ package runners
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -94,38 +95,48 @@ func encode(v any) ([]byte, error) {
 // of a line, and nothing but white space follows. It returns what is before it,
 // too. The search is bounded; beyond, there is none.
 func lastDocument(b []byte) (before []byte, doc json.RawMessage) {
+	before, doc, _ = search(b, searchBytes)
+	return before, doc
+}
+
+// searchBytes is how much may be parsed in vain to find a document: naively,
+// every line that looks like its begin is parsed to the end.
+const searchBytes = 4 << 20
+
+// search is lastDocument, and what is left of the effort; below zero by what was
+// parsed last.
+func search(b []byte, effort int) (before []byte, doc json.RawMessage, left int) {
 	end := len(bytes.TrimRight(b, " \t\r\n"))
 	if end == 0 {
-		return b, nil
+		return b, nil, effort
 	}
 	first := map[byte]byte{'}': '{', ']': '['}[b[end-1]]
-	for start, effort := end, searchBytes; start > 0 && effort > 0; {
+	for start := end; start > 0 && effort > 0; {
 		start = bytes.LastIndexByte(b[:start-1], '\n') + 1
-		line := bytes.TrimLeft(b[start:end], " \t\r\n")
-		if first != 0 && line[0] != first {
+		if first != 0 && bytes.TrimLeft(b[start:end], " \t\r")[0] != first {
 			continue
 		}
-		if d := document(b[start:end]); d != nil {
-			return b[:start], d
+		parsed, valid := parse(b[start:end])
+		if valid {
+			return b[:start], document(b[start:end]), effort
 		}
+		effort -= parsed
 		if first == 0 {
 			break // what ends otherwise is all on one line
 		}
-		effort -= checked(b[start:end])
 	}
-	return b, nil
+	return b, nil, effort
 }
 
-// searchBytes is how much may be checked in vain to find a document.
-const searchBytes = 16 << 20
-
-// checked is how much of an invalid document was read to see that it is.
-func checked(b []byte) int {
+// parse says whether b is a document, and how much was read to see that it is
+// not.
+func parse(b []byte) (read int, valid bool) {
 	var raw json.RawMessage
-	if fault, ok := json.Unmarshal(b, &raw).(*json.SyntaxError); ok { //nolint:errorlint // it is not wrapped
-		return int(fault.Offset)
+	err := json.Unmarshal(b, &raw)
+	if fault := (*json.SyntaxError)(nil); errors.As(err, &fault) {
+		return int(fault.Offset), false
 	}
-	return len(b)
+	return len(b), err == nil
 }
 
 // end is what is kept of the end of the stream, from the begin of a line.

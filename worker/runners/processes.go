@@ -93,12 +93,15 @@ func (p *Processes) Begin(string) error {
 		return err
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		p.lent.Go(func() { _ = k.Close(context.Background()) })
+	closed = p.closed
+	if !closed {
+		p.keeper = k
+	}
+	p.mu.Unlock()
+	if closed {
+		_ = k.Close(ctx) // it has started nothing
 		return keeper.ErrClosed
 	}
-	p.keeper = k
 	return nil
 }
 

@@ -68,6 +68,11 @@ CREATE TABLE execution (
   state         BLOB NOT NULL,
   result        TEXT
 );
+-- Of about 43 µs that an admission and an end cost together (flushes of 250),
+-- each index has its share, measured by leaving it out: execution_end 4 µs and
+-- 1.1 kB of log, for it grows at one place per partition; the others, which
+-- grow at one place or stay small, under 2 µs and 0.1 kB each. The greatest
+-- single cost is a dedupe key: in a large table each has a page of its own.
 CREATE INDEX execution_live ON execution ((id >> 12) & 1023, id) WHERE finished IS NULL;
 CREATE INDEX execution_end ON execution ((id >> 12) & 1023, finish_number) WHERE finish_number > 0;
 CREATE INDEX execution_event ON execution (event) WHERE event > 0;

@@ -1,0 +1,50 @@
+package node_test
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/packs"
+)
+
+// The triggers of these tests: the one rule of one matches always, the one of
+// none where the payload says so, and many has manyRules.
+const (
+	one       = "t.one"
+	none      = "t.none"
+	many      = "t.many"
+	manyRules = 450
+)
+
+// catalog is compiled once: it never changes.
+var catalog = sync.OnceValue(func() *packs.Snapshot {
+	pack := &attune.Pack{Ref: "t"}
+	for _, ref := range []string{one, none, many} {
+		pack.Triggers = append(pack.Triggers, &attune.Trigger{Ref: ref, Pack: "t", Hash: ref})
+	}
+	for _, name := range []string{"run", "pure"} {
+		runner := "timed"
+		if name == "pure" {
+			runner = "pure"
+		}
+		pack.Actions = append(pack.Actions, &attune.Action{Ref: "t." + name, Pack: "t", Name: name, Runner: runner, Enabled: true, Hash: "action " + name,
+			Parameters: map[string]*attune.Parameter{"ms": {Type: "integer"}, "stubborn": {Type: "boolean"}, "fail": {Type: "boolean"}, "print": {Type: "integer"}}})
+	}
+	rule := func(name, trigger string, criteria ...attune.Criterion) {
+		pack.Rules = append(pack.Rules, &attune.Rule{Ref: "t." + name, Pack: "t", Enabled: true, Trigger: trigger, Action: "t.run", Hash: name, Criteria: criteria,
+			Parameters: map[string]any{"ms": "{{ trigger.ms }}"}})
+	}
+	rule("one", one)
+	rule("wants", none, attune.Criterion{Path: "trigger.level", Type: "equals", Pattern: "high"})
+	for i := range manyRules {
+		rule(fmt.Sprintf("many-%03d", i), many)
+	}
+	s := packs.NewSnapshot([]*attune.Pack{pack})
+	for _, p := range s.Packs() {
+		for _, f := range p.Faults {
+			panic(f.String())
+		}
+	}
+	return s
+})
