@@ -22,8 +22,8 @@ import (
 // decoded.
 const MaxBody = 1 << 20
 
-// Config is what [New] builds a handler from. All fields but MetricsOpen and
-// Version are needed.
+// Config is what [New] builds a handler from. All fields but MetricsOpen,
+// BodyTime and Version are needed.
 type Config struct {
 	// Engine does what the API cannot do by reading.
 	Engine Engine
@@ -37,6 +37,9 @@ type Config struct {
 	MetricsOpen bool
 	// Now is the time by which cached tokens age.
 	Now func() time.Time
+	// BodyTime is how long a request body may take to arrive; 0 is 30 s. Too
+	// short refuses slow senders, too long lets idle ones keep connections.
+	BodyTime time.Duration
 	// Version is shown in the OpenAPI document; empty is "dev".
 	Version string
 }
@@ -51,6 +54,9 @@ type server struct {
 
 // New builds the handler. It fails when a route has no policy.
 func New(c Config) (http.Handler, error) {
+	if c.BodyTime == 0 {
+		c.BodyTime = 30 * time.Second
+	}
 	s := &server{Config: c, tokens: NewTokens(c.Store, c.Now), mux: http.NewServeMux()}
 	if err := s.mount(s.routes()); err != nil {
 		return nil, err
@@ -94,7 +100,7 @@ func (s *server) operation(r route) huma.Operation {
 		OperationID: strings.ReplaceAll(strings.ToLower(r.summary), " ", "-"), Method: r.method, Path: r.path, Summary: r.summary,
 		Middlewares:     huma.Middlewares{s.guard(r.policy)},
 		MaxBodyBytes:    MaxBody + 1, // huma refuses a body of exactly this size
-		BodyReadTimeout: 30 * time.Second,
+		BodyReadTimeout: s.BodyTime,
 		DefaultStatus:   r.status, SkipValidateBody: r.anyBody,
 	}
 	if !r.policy.open() {
@@ -125,19 +131,27 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	who := &principal{}
 	r = r.WithContext(context.WithValue(r.Context(), principalKey{}, who))
 	defer func() {
-		if p := recover(); p != nil && p != http.ErrAbortHandler {
-			s.Log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
-			if seen.status != 0 {
-				panic(http.ErrAbortHandler) // half an answer must not look like a whole one
-			}
-			writeProblem(seen, newProblem(attune.NewError(attune.Internal, "internal", "the request failed inside the engine")))
-		} else if p != nil {
-			panic(p)
-		}
+		s.rescue(recover(), seen, r)
 		s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", seen.status,
 			"principal", who.token.Name, "duration", s.Now().Sub(began))
 	}()
 	s.mux.ServeHTTP(seen, r)
+}
+
+// rescue turns a handler's panic into an answer, or, where half of one is sent
+// already, into a broken connection: it must not look whole.
+func (s *server) rescue(p any, w *witness, r *http.Request) {
+	err, _ := p.(error)
+	if p == nil {
+		return
+	}
+	if !errors.Is(err, http.ErrAbortHandler) {
+		s.Log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+	}
+	if w.status != 0 || errors.Is(err, http.ErrAbortHandler) {
+		panic(http.ErrAbortHandler)
+	}
+	writeProblem(w, newProblem(attune.NewError(attune.Internal, "internal", "the request failed inside the engine")))
 }
 
 // noRoute answers what no route takes: 405 where another method would be right.

@@ -94,7 +94,7 @@ func (p *partition) name(m *messages.Admit, proposals []messages.Proposal) bool 
 		}
 		x.Root, x.Status = x.ID, attune.Requested
 		if en := pr.Enforcement; en != nil {
-			en.Execution, x.Enforcement, x.Event, x.Chain = x.ID, en.ID, event.ID, event.Chain
+			en.Execution, x.Enforcement, x.Event, x.Trigger, x.Chain = x.ID, en.ID, event.ID, event.Trigger, event.Chain
 		} else if x.Chain.Correlation == "" {
 			x.Chain.Correlation = x.ID.String()
 		}

@@ -58,7 +58,8 @@ type Owned interface {
 	Next(partition int, due int64)
 }
 
-// claimRetry is how long after a failed claim the next is tried.
+// claimRetry is how long after a claim the next is tried, while it failed or
+// others own partitions: their leases may end.
 const claimRetry = time.Second
 
 // New is the actor above all partitions of a node.
@@ -179,5 +180,8 @@ func (p *Partitions) settle(ctx actor.Context, m *claimed) {
 			panic(err) // the name is ours alone
 		}
 		p.claimed[row.ID] = pid
+	}
+	if len(p.claimed) < attune.Partitions {
+		p.tree.Clock.AfterFunc(claimRetry, func() { p.tree.Tell(p.tree.Partitions, &claim{}) })
 	}
 }

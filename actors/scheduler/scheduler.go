@@ -86,6 +86,8 @@ func (s *Scheduler) Receive(ctx actor.Context) {
 		s.revoke(m.Worker, m.Incarnation)
 	case *messages.ReturnSlots:
 		s.giveBack(m)
+	case *messages.StopPlacing:
+		s.stopped = true
 	case *messages.FreeSlot:
 		s.free(m)
 	}

@@ -91,7 +91,7 @@ func (a *attachment) farewell(what string) {
 
 // news tells every change of the execution until it has ended.
 func (a *attachment) news(ctx context.Context, x api.ExecutionView) (api.ExecutionView, error) {
-	var p persistence
+	var p retries
 	for {
 		if text := standing(x); !x.Terminal && text != a.said {
 			a.said = text
@@ -102,7 +102,7 @@ func (a *attachment) news(ctx context.Context, x api.ExecutionView) (api.Executi
 		}
 		next, err := a.client.Wait(ctx, a.id, x.Version, oneWait)
 		if err == nil {
-			x, p = next, persistence{}
+			x, p = next, retries{}
 		} else if err = p.again(ctx, err); err != nil {
 			return x, err
 		}
@@ -111,13 +111,13 @@ func (a *attachment) news(ctx context.Context, x api.ExecutionView) (api.Executi
 
 // copy writes one stream of all attempts to w.
 func (a *attachment) copy(ctx context.Context, stream string, w io.Writer) error {
-	var p persistence
+	var p retries
 	want := client.OutputRequest{Stream: stream, Attempt: a.attempt, Follow: true}
 	for {
 		n, attempt, err := a.piece(ctx, want, w)
 		want.Attempt, want.Offset = max(attempt, want.Attempt), want.Offset+n
 		if n > 0 {
-			p = persistence{}
+			p = retries{}
 		}
 		if err == nil {
 			var x api.ExecutionView
@@ -174,12 +174,12 @@ func (s said) Write(b []byte) (int, error) {
 
 func (a *attachment) say(text string) { fmt.Fprintln(said{a}, text) }
 
-// persistence asks a server again that does not answer, for a while. The zero
+// retries ask a server again that does not answer, for a while. The zero
 // value has not failed yet.
-type persistence struct{ since time.Time }
+type retries struct{ since time.Time }
 
 // again returns nil when it is time for another try, else why there is none.
-func (p *persistence) again(ctx context.Context, err error) error {
+func (p *retries) again(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -27,7 +27,7 @@ func (p *program) sendCommand() *cobra.Command {
 		Use:     "send TRIGGER [NAME=TEXT | NAME:=JSON | @FILE]...",
 		Short:   "Hand an event in",
 		Example: "  attune event send examples.greeting name=World\n  attune event send examples.greeting @payload.json --dedupe 42",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    minArgs("TRIGGER"),
 		RunE: func(c *cobra.Command, args []string) error {
 			payload, err := p.assignments(document, args[1:])
 			if err != nil {

@@ -36,7 +36,7 @@ type checked struct {
 // checkCommand reads the files itself: it needs no server.
 func (p *program) checkCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "check DIR...", Short: "Check the files of packs; exit code 1 when something is wrong", Args: cobra.MinimumNArgs(1),
+		Use: "check DIR...", Short: "Check the files of packs; exit code 1 when something is wrong", Args: minArgs("DIR"),
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			faults := 0
 			all := []checked{}

@@ -28,7 +28,7 @@ Text is cast to the type the action declares. What the action prints goes to
 standard output and standard error; everything else is said on standard error.
 Ctrl-C detaches: the execution goes on.`,
 		Example: "  attune run core.local cmd='echo hi'\n  attune run core.pause delay:=30 --timeout 1s\n  attune run core.local --json '{\"cmd\": \"date\"}' -o json",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    minArgs("ACTION"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.run(c.Context(), args[0], args[1:], o)
 		},

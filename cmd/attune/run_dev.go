@@ -45,7 +45,10 @@ func runDev(ctx context.Context, o devOptions) error {
 		return err
 	}
 	served := make(chan error, 1)
-	server, err := serve(n, o.Data, url, log)
+	// Streams and waits end with the node: what they show does.
+	streaming, endStreams := context.WithCancel(context.WithoutCancel(ctx))
+	defer endStreams()
+	server, err := serve(streaming, n, o.Data, url, log)
 	if err != nil {
 		return errors.Join(err, closeNode(n))
 	}
@@ -62,6 +65,7 @@ func runDev(ctx context.Context, o devOptions) error {
 		served <- nil
 	}
 	err = errors.Join(err, RemoveLocal(o.Data), closeNode(n))
+	endStreams()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 	defer cancel()
 	if server.Shutdown(stop) != nil {
@@ -84,8 +88,9 @@ func closeNode(n *node.Embedded) error {
 	return n.Close(ctx)
 }
 
-// serve makes the HTTP server of a node, and the node findable.
-func serve(n *node.Embedded, data, url string, log *slog.Logger) (*http.Server, error) {
+// serve makes the HTTP server of a node, and the node findable. Requests end
+// with ctx.
+func serve(ctx context.Context, n *node.Embedded, data, url string, log *slog.Logger) (*http.Server, error) {
 	handler, err := api.New(api.Config{Engine: n.Node, Store: n.Store, Log: log, Metrics: n.Metrics(), Now: time.Now, Version: versionText()})
 	if err != nil {
 		return nil, err
@@ -97,7 +102,7 @@ func serve(n *node.Embedded, data, url string, log *slog.Logger) (*http.Server, 
 	if err := WriteLocal(data, url, token); err != nil {
 		return nil, fmt.Errorf("write %s: %w", data, err)
 	}
-	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return context.Background() }}, nil
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}, nil
 }
 
 // adminToken is the token in the data folder, made on the first start.

@@ -108,7 +108,7 @@ func showList[T any](p *program, l api.List[T], columns []column[T]) error {
 	return nil
 }
 
-// showAsYAML is the table of things that have none of their own: the document.
+// showDocument is the table of things that have none of their own: the document.
 func (p *program) showDocument(v any, name string) error {
 	return p.show(v, name, func(t *table) { _ = writeYAML(t, v) })
 }
@@ -121,5 +121,15 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 			return nil
 		}
 		return usage(fmt.Sprintf("%s takes %s", c.CommandPath(), strings.Join(names, " ")), c.CommandPath()+" --help")
+	}
+}
+
+// minArgs is cobra.MinimumNArgs(1) with a name.
+func minArgs(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return nil
+		}
+		return usage(fmt.Sprintf("%s needs %s", c.CommandPath(), name), c.CommandPath()+" --help")
 	}
 }

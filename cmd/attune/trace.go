@@ -49,7 +49,9 @@ func (p *program) traceCommand() *cobra.Command {
 
 // drawing makes a tree of a trace.
 type drawing struct {
-	ctx    context.Context //nolint:containedctx // of one command, for its output
+	// ctx ends the reading of output; a drawing lives no longer than the
+	// command that made it.
+	ctx    context.Context
 	client *client.Client
 	lines  int
 }

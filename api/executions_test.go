@@ -1,0 +1,175 @@
+package api_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/api"
+	"github.com/attune-automation/attune/api/apitest"
+	"github.com/attune-automation/attune/persistence"
+)
+
+func TestBadRequestsAreNamedInFull(t *testing.T) {
+	w := apitest.New(t)
+	run := func(body string) answer { return ask(t, "POST", w.URL+"/api/v1/executions", w.Operator, body) }
+	run(`{"action":"demo.nope"}`).problem(t, 404, "unknown_action")
+	p := run(`{"action":"demo.greet","parameters":{"times":"many","bogus":1}}`).problem(t, 422, "invalid_parameters")
+	for _, name := range []string{"message", "times", "bogus"} {
+		if !strings.Contains(p.Error()+faults(p), "parameters."+name) {
+			t.Errorf("%s is not named: %+v", name, p)
+		}
+	}
+	p = run(`{"action":5,"bogus":1}`).problem(t, 422, "invalid_request")
+	if len(p.Faults) != 2 {
+		t.Errorf("faults: %+v", p.Faults)
+	}
+	p = run(`{"action":"demo.greet","parameters":[1],"timeout":"soon"}`).problem(t, 422, "invalid_request")
+	if len(p.Faults) != 2 {
+		t.Errorf("faults: %+v", p.Faults)
+	}
+	run(`{"action"`).problem(t, 422, "invalid_request")
+	run(``).problem(t, 422, "invalid_request")
+	ask(t, "POST", w.URL+"/api/v1/executions", w.Operator, `a=b`, "Content-Type", "text/plain").problem(t, 422, "unsupported_media_type")
+	ask(t, "GET", w.URL+"/api/v1/executions?status=asleep", w.Viewer, "").problem(t, 422, "invalid_status")
+	ask(t, "GET", w.URL+"/api/v1/executions?colour=red", w.Viewer, "").problem(t, 422, "invalid_request")
+	ask(t, "GET", w.URL+"/api/v1/executions/nonsense", w.Viewer, "").problem(t, 422, "invalid_id")
+	ask(t, "GET", w.URL+"/api/v1/executions/"+attune.ExecutionID(apitest.ID(9)).String(), w.Viewer, "").problem(t, 404, "unknown_execution")
+	if a := ask(t, "DELETE", w.URL+"/api/v1/executions", w.Admin, ""); a.Header.Get("Allow") != "GET, POST" {
+		t.Errorf("Allow: %q", a.Header.Get("Allow"))
+	}
+}
+
+func faults(p api.Problem) string {
+	b, _ := json.Marshal(p.Faults)
+	return string(b)
+}
+
+func TestBodiesOverOneMiB(t *testing.T) {
+	w := apitest.New(t)
+	w.Engine.Offer = func(o api.EventOffer) (api.EventReceipt, error) {
+		return api.EventReceipt{ID: attune.EventID(apitest.ID(1))}, nil
+	}
+	whole := `{"trigger":"demo.alert","payload":"` // filled up to the limit
+	fill := func(n int) string { return whole + strings.Repeat("x", n-len(whole)-2) + `"}` }
+	if a := ask(t, "POST", w.URL+"/api/v1/events", w.Operator, fill(api.MaxBody)); a.StatusCode != 201 {
+		t.Errorf("exactly 1 MiB: %s", a.Status)
+	}
+	ask(t, "POST", w.URL+"/api/v1/events", w.Operator, fill(api.MaxBody+1)).problem(t, 413, "body_too_large")
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	w := apitest.New(t)
+	known := apitest.Execution(t, 1, apitest.Admitted, apitest.Assigned, apitest.Started, apitest.Finished)
+	old := known.Clone() // of a definition that has changed since
+	old.ID, old.ActionHash = attune.ExecutionID(apitest.ID(2)), "old"
+	w.Store.Put(persistence.Definition{Hash: "old", Kind: "action", Ref: old.Action, Body: []byte(`{"parameters":{"password":{"secret":true}}}`)})
+	lost := known.Clone() // of one that nobody kept
+	lost.ID, lost.ActionHash = attune.ExecutionID(apitest.ID(3)), "lost"
+	w.Store.Put(known, old, lost)
+	for _, path := range []string{"executions?payload=true", "executions/" + known.ID.String(), "executions/" + old.ID.String(),
+		"executions/" + old.ID.String() + "/wait?timeout=0s", "trace/" + known.ID.String(), "rules/demo.on_alert", "rules"} {
+		a := ask(t, "GET", w.URL+"/api/v1/"+path, w.Admin, "")
+		if a.StatusCode != 200 || !strings.Contains(a.body, "********") {
+			t.Errorf("%s: %s %s", path, a.Status, a.body)
+		}
+		if path != "executions?payload=true" && strings.Contains(a.body, "hunter22") {
+			t.Errorf("%s tells the secret: %s", path, a.body)
+		}
+	}
+	var v api.ExecutionView
+	ask(t, "GET", w.URL+"/api/v1/executions/"+known.ID.String(), w.Viewer, "").into(t, 200, &v)
+	if string(v.Parameters) != `{"message":"hello","password":"********"}` || string(v.Result) != `{"greeting":"hello with ********"}` {
+		t.Errorf("parameters %s, result %s", v.Parameters, v.Result)
+	}
+	ask(t, "GET", w.URL+"/api/v1/executions/"+lost.ID.String(), w.Viewer, "").into(t, 200, &v)
+	if string(v.Parameters) != `{"message":"********","password":"********"}` {
+		t.Errorf("without a definition everything may be secret: %s", v.Parameters)
+	}
+}
+
+func TestAnExecutionIsShown(t *testing.T) {
+	w := apitest.New(t)
+	x := apitest.Execution(t, 1, apitest.Admitted, apitest.Assigned, apitest.Started, apitest.Failed)
+	w.Store.Put(x)
+	var v api.ExecutionView
+	ask(t, "GET", w.URL+"/api/v1/executions/"+x.ID.String(), w.Viewer, "").into(t, 200, &v)
+	if v.Status != "failed" || !v.Terminal || v.Error.Code != "exit_code" || v.Requested != "2026-01-31T12:00:00.000Z" || v.Duration != "1s" || len(v.History) != 4 {
+		t.Errorf("%+v", v)
+	}
+	var l api.List[map[string]any]
+	ask(t, "GET", w.URL+"/api/v1/executions", w.Viewer, "").into(t, 200, &l)
+	for _, name := range []string{"parameters", "result", "history"} {
+		if _, there := l.Items[0][name]; there {
+			t.Errorf("a list holds %s unasked", name)
+		}
+	}
+}
+
+func TestListsArePaged(t *testing.T) {
+	w := apitest.New(t)
+	for n := 1; n <= 5; n++ {
+		w.Store.Put(apitest.Execution(t, n))
+	}
+	var got []string
+	for cursor := ""; ; {
+		var l api.List[api.ExecutionView]
+		ask(t, "GET", w.URL+"/api/v1/executions?limit=2&cursor="+cursor, w.Viewer, "").into(t, 200, &l)
+		for _, x := range l.Items {
+			got = append(got, x.ID)
+		}
+		if cursor = l.Next; cursor == "" {
+			break
+		}
+	}
+	if len(got) != 5 || got[0] <= got[4] {
+		t.Errorf("all pages together: %v", got)
+	}
+}
+
+func TestRepeatedRequests(t *testing.T) {
+	w := apitest.New(t)
+	x := apitest.Execution(t, 1)
+	w.Store.Put(x)
+	var asked api.ExecutionRequest
+	w.Engine.Request = func(r api.ExecutionRequest) (api.ExecutionReceipt, error) {
+		duplicate := asked.Dedupe == r.Dedupe
+		asked = r
+		return api.ExecutionReceipt{ID: x.ID, Duplicate: duplicate}, nil
+	}
+	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	send := func() answer {
+		return ask(t, "POST", w.URL+"/api/v1/executions", w.Operator, `{"action":"demo.greet","parameters":{"message":"m","times":9007199254740993},"timeout":"90s"}`,
+			"Idempotency-Key", "k1", "traceparent", trace)
+	}
+	var v api.RunAnswer
+	send().into(t, 201, &v)
+	if v.Duplicate || v.ID != x.ID.String() || asked.Dedupe != "k1" || asked.Timeout.String() != "1m30s" {
+		t.Errorf("%+v from %+v", v, asked)
+	}
+	if asked.Chain.Principal != "operator" || asked.Chain.Traceparent != trace || asked.Parameters["times"] != int64(9007199254740993) {
+		t.Errorf("asked %+v", asked)
+	}
+	send().into(t, 200, &v)
+	if !v.Duplicate {
+		t.Error("the second is not called a duplicate")
+	}
+	ask(t, "POST", w.URL+"/api/v1/executions", w.Operator, `{"action":"demo.greet","parameters":{"message":"m"},"dedupe":"k2"}`, "Idempotency-Key", "k1").problem(t, 422, "two_keys")
+}
+
+func TestCancel(t *testing.T) {
+	w := apitest.New(t)
+	x := apitest.Execution(t, 1, apitest.Admitted)
+	w.Engine.Stop = func(id attune.ExecutionID, reason, principal string) (*attune.Execution, error) {
+		if id != x.ID || principal != "operator" || reason != "" && reason != "enough" {
+			t.Errorf("cancel %s, %q, by %q", id, reason, principal)
+		}
+		return x, nil
+	}
+	url := w.URL + "/api/v1/executions/" + x.ID.String() + "/cancel"
+	for _, body := range []string{"", `{"reason":"enough"}`} {
+		var v api.ExecutionView
+		ask(t, "POST", url, w.Operator, body).into(t, 200, &v)
+	}
+}
