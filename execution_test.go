@@ -168,7 +168,7 @@ func (w *walk) whole() {
 
 func TestApplyWalks(t *testing.T) {
 	ends, attempts := map[attune.Status]int{}, 0
-	for seed := range uint64(2000) {
+	for seed := range uint64(500) {
 		w := newWalk(t, seed)
 		for range 60 {
 			w.step()

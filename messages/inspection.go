@@ -42,7 +42,7 @@ type ActorDetail struct {
 
 // SignalView is one message an actor handled.
 type SignalView struct {
-	// At is when it was taken from the mailbox.
+	// At is when it was put into the mailbox.
 	At time.Time `json:"at"`
 	// Name is the message's type, with what identifies it.
 	Name string `json:"name"`

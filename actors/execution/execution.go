@@ -4,6 +4,7 @@ package execution
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -57,6 +58,7 @@ type Execution struct {
 	prepared bool
 	writing  bool
 	effects  []attune.Effect // due when the write is committed
+	before   was             // what is being left, in case the store refuses the new state
 	held     []any
 	// answered means that the worker answered for the newest attempt, so that
 	// there is nothing to repeat.
@@ -104,6 +106,7 @@ func (x *Execution) Receive(ctx actor.Context) {
 		return
 	case *actor.Stopping, *actor.Restarting:
 		x.abandon(ctx)
+		x.dismiss()
 		return
 	case actor.AutoReceiveMessage, actor.SystemMessage:
 		return
@@ -174,7 +177,8 @@ func (x *Execution) handle(ctx actor.Context, m any) {
 	case *messages.SlotTaken:
 		x.checkSlot(m)
 	case *Panicked:
-		x.apply(ctx, attune.Input{Signal: attune.Panic, At: x.now(), Reason: m.Reason,
+		now := x.now()
+		x.apply(ctx, attune.Input{Signal: attune.Panic, At: now, Reason: m.Reason, Until: now.Add(repeat),
 			Failure: &attune.Failure{Code: "panic", Message: "the execution's actor failed three times within a minute", Detail: m.Reason}})
 	}
 }
@@ -187,12 +191,14 @@ func (x *Execution) now() time.Time { return x.node.Clock.Now() }
 // apply makes a transition and stores it; its effects follow when it is
 // committed. A refused signal is logged and changes nothing.
 func (x *Execution) apply(ctx actor.Context, in attune.Input) {
+	before := was{x.row.Status, x.row.Cause, x.row.History}
 	effects, err := x.row.Apply(in)
 	if err != nil {
 		x.node.Log.Debug("signal refused", slog.String("execution", x.row.ID.String()), slog.String("error", err.Error()))
 		return
 	}
 	x.effects = append(x.effects, effects...)
+	x.before = before
 	x.save(ctx)
 }
 
@@ -227,15 +233,26 @@ func (x *Execution) written(ctx actor.Context, m *actors.Written) {
 	}
 }
 
+// was is where a row stood before a transition.
+type was struct {
+	status  attune.Status
+	cause   attune.Cause
+	history attune.History
+}
+
 // rejected stores an end that the store cannot hold as failed, without its
-// payload.
+// payload: the transition is taken back and made again as a failure.
 func (x *Execution) rejected(ctx actor.Context, reason string) {
 	x.node.Log.Warn("the store refused a state", slog.String("execution", x.row.ID.String()), slog.String("reason", reason))
 	x.row.Version--
-	x.row.Result = nil
+	x.row.Result, x.row.Reason = nil, ""
 	x.row.Failure = &attune.Failure{Code: "unstorable", Message: "the result could not be stored", Detail: reason}
-	if x.row.Status == attune.Completed {
-		x.row.Status = attune.Failed
+	if x.row.Status.Terminal() && x.before.status.Assigned() {
+		failure := x.row.Failure
+		x.row.Status, x.row.Cause, x.row.History = x.before.status, x.before.cause, slices.Clip(x.before.history)
+		if _, err := x.row.Apply(attune.Input{Signal: attune.Fail, At: x.row.Finished, Failure: failure, Reason: reason}); err != nil {
+			panic(err) // every assigned status takes fail
+		}
 	}
 	x.save(ctx)
 }
@@ -254,8 +271,21 @@ func (x *Execution) release(ctx actor.Context) {
 
 func (x *Execution) recover(ctx actor.Context) {
 	id := x.row.ID
+	x.dismiss()
 	*x = Execution{node: x.node}
 	x.node.Tell(ctx.Parent(), &messages.Recover{ID: id})
+}
+
+// dismiss answers whoever waits for a cancel that this life of the actor will
+// not come to.
+func (x *Execution) dismiss() {
+	x.answerCancel(nil, errLoading)
+	for _, m := range x.held {
+		if c, ok := m.(*messages.Cancel); ok {
+			c.Reply(nil, errLoading)
+		}
+	}
+	x.held = nil
 }
 
 func (x *Execution) answerCancel(row *attune.Execution, err error) {

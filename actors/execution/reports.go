@@ -65,8 +65,15 @@ func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
 		}
 	case messages.LostRun:
 		in.Failure = lostFailure(x.row.Worker)
+	case messages.RefusedRun:
+		if in.Failure == nil {
+			in.Failure = &attune.Failure{Code: "refused", Message: "its worker " + x.row.Worker + " cannot run it: " + m.Reason}
+		}
 	case messages.Returned:
 		in.Failure = nil
+		if x.row.Status == attune.Running { // its runner is pure, and the worker that knew of its start is gone
+			in.Signal, in.Failure = attune.Lose, lostFailure(x.row.Worker)
+		}
 		if x.row.Status == attune.Scheduled {
 			in.Reason = "given back by its worker, waiting for a free slot"
 		}

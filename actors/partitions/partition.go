@@ -49,8 +49,10 @@ type entry struct {
 	admission *admission
 	// restarted means that its actor lost the state that is being stored.
 	restarted bool
-	// panicked is why its actor was given up, until its successor was told.
+	// panicked is why an actor of it was given up: its successors end it.
 	panicked string
+	// stopped means that its actor was given up just now.
+	stopped bool
 }
 
 const (
@@ -291,14 +293,18 @@ func (p *partition) HandleFailure(system *actor.ActorSystem, parent actor.Superv
 	}
 	e.restarted = e.admission != nil
 	p.Supervisor.HandleFailure(system, parent, child, stats, reason, message)
-	if e.panicked == "" && e.admission == nil {
+	switch {
+	case e.stopped || e.admission != nil:
+	case e.panicked != "": // not in a hot loop
+		p.readLater(id)
+	default:
 		p.read(id, nil)
 	}
 }
 
 func (p *partition) gaveUp(child *actor.PID, reason any) {
 	if id, err := attune.ParseExecutionID(child.Id[len(p.self.Id)+1:]); err == nil && p.live[id] != nil {
-		p.live[id].panicked = fmt.Sprint(reason)
+		p.live[id].panicked, p.live[id].stopped = fmt.Sprint(reason), true
 	}
 }
 
@@ -310,7 +316,7 @@ func (p *partition) terminated(ctx actor.Context, m *actor.Terminated) {
 		return
 	}
 	id, err := attune.ParseExecutionID(m.Who.Id[len(p.self.Id)+1:])
-	if e := p.live[id]; err == nil && e != nil && e.panicked != "" {
+	if e := p.live[id]; err == nil && e != nil && e.stopped {
 		next := p.spawn(ctx, id)
 		next.panicked = e.panicked
 		p.read(id, nil)
@@ -326,6 +332,11 @@ func (p *partition) read(id attune.ExecutionID, stray *messages.Report) {
 	})
 }
 
+func (p *partition) readLater(id attune.ExecutionID) {
+	tree, self := p.tree, p.self
+	tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &messages.Recover{ID: id}) })
+}
+
 func (p *partition) addRead(_ actor.Context, m *read) {
 	if m.stray != nil {
 		p.addStray(m)
@@ -336,12 +347,11 @@ func (p *partition) addRead(_ actor.Context, m *read) {
 	case e == nil:
 	case m.err != nil:
 		p.tree.Log.Error("reading an execution failed, trying again", slog.String("execution", m.id.String()), slog.String("error", m.err.Error()))
-		p.tree.Clock.AfterFunc(loadRetry, func() { p.tree.Tell(p.self, &messages.Recover{ID: m.id}) })
+		p.readLater(m.id)
 	default:
 		p.tree.Tell(e.pid, &messages.Load{Execution: m.row})
 		if e.panicked != "" {
 			p.tree.Tell(e.pid, p.executions.Panicked(e.panicked))
-			e.panicked = ""
 		}
 	}
 }
@@ -350,7 +360,7 @@ func (p *partition) addRead(_ actor.Context, m *read) {
 func (p *partition) retired(ctx actor.Context, m *messages.Retired) {
 	if e := p.live[m.ID]; e != nil {
 		delete(p.live, m.ID)
-		ctx.Stop(e.pid)
+		ctx.Poison(e.pid) // it answers what it was sent before
 	}
 	p.finishes.done(m.FinishNumber)
 }

@@ -173,7 +173,7 @@ func (p *Partitions) settle(ctx actor.Context, m *claimed) {
 			continue
 		}
 		p.owned.Claim(row.ID, row.Epoch)
-		p.tree.Tell(p.tree.Writer, &actors.Owned{Partition: row.ID, FinishNumber: row.FinishNumber})
+		p.tree.Tell(p.tree.Writer, &actors.Owned{Partition: row.ID, FinishNumber: max(row.FinishNumber, row.AnnouncedTo)})
 		row := row
 		pid, err := ctx.SpawnNamed(p.tree.Props(func() actors.Actor { return newPartition(p.tree, p.store, p.executions, &row, p.owned) }), actors.PartitionName(row.ID))
 		if err != nil {

@@ -29,7 +29,8 @@ type Writer struct {
 	batch   []*actors.Submit // the flush under way, sorted; nil when idle
 	ops     []persistence.Op // of batch
 	finish  [attune.Partitions]int64
-	pause   time.Duration // before the next try, while the store is away
+	ends    map[persistence.Op]bool // numbered, and not known to be stored
+	pause   time.Duration           // before the next try, while the store is away
 	fenced  bool
 	flushes int64
 }
@@ -43,7 +44,7 @@ const (
 
 // New is the writer of a node.
 func New(tree *actors.Tree, store persistence.Flusher) *Writer {
-	return &Writer{tree: tree, store: store}
+	return &Writer{tree: tree, store: store, ends: map[persistence.Op]bool{}}
 }
 
 // Kind implements actors.Actor.
@@ -144,16 +145,18 @@ func (w *Writer) take() {
 	for i, s := range kept {
 		w.ops[i] = s.Op
 		if save, ok := s.Op.(*persistence.Save); ok {
-			w.number(save.Execution)
+			w.number(save)
 		}
 	}
 }
 
 // number gives an end its place in the partition's announcements.
-func (w *Writer) number(x *attune.Execution) {
+func (w *Writer) number(op *persistence.Save) {
+	x := op.Execution
 	if x.Status.Terminal() && x.FinishNumber == 0 {
 		w.finish[x.ID.Partition()]++
 		x.FinishNumber = w.finish[x.ID.Partition()]
+		w.ends[op] = true
 	}
 }
 
@@ -243,13 +246,17 @@ func (w *Writer) answer(answers []persistence.Answer) {
 }
 
 // unnumber takes back the number of an end that was not stored, so that the
-// partition's announcing does not wait for it.
+// partition's announcing does not wait for it. A row that has its number from
+// an earlier flush keeps it.
 func (w *Writer) unnumber(op persistence.Op, a persistence.Answer) {
-	save, ok := op.(*persistence.Save)
-	if !ok || a.Outcome == persistence.Committed || save.Execution.FinishNumber == 0 || !save.Execution.Status.Terminal() {
+	if !w.ends[op] {
 		return
 	}
-	id := save.Execution.ID.Partition()
-	w.tree.Tell(w.tree.Partition(id), &actors.Unnumbered{FinishNumber: save.Execution.FinishNumber})
-	save.Execution.FinishNumber = 0
+	delete(w.ends, op)
+	if a.Outcome == persistence.Committed {
+		return
+	}
+	x := op.(*persistence.Save).Execution
+	w.tree.Tell(w.tree.Partition(x.ID.Partition()), &actors.Unnumbered{FinishNumber: x.FinishNumber})
+	x.FinishNumber = 0
 }

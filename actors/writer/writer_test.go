@@ -58,6 +58,35 @@ func TestAFlushIsSortedAndHasOneOperationPerRow(t *testing.T) {
 	}
 }
 
+func TestManyStatesOfOneRowAreWrittenInOrder(t *testing.T) {
+	s := newStore()
+	b := newBench(t, s)
+	var ops []persistence.Op
+	for version := range int64(50) { // among others, so that an unstable sort would mix them
+		ops = append(ops, save(7, version+1, attune.Running), save(100-version, 1, attune.Running))
+	}
+	for n := range 950 { // and more than one flush takes, so that some stay behind
+		ops = append(ops, saveWorker(fmt.Sprint("w", n)))
+	}
+	ops = append(ops, save(7, 51, attune.Stopping))
+	b.submit(saveWorker("first"))
+	b.submit(ops...)
+	b.drain()
+	version := int64(0)
+	for _, flush := range s.flushes {
+		for _, op := range flush {
+			if x, ok := op.(*persistence.Save); ok && attune.ID(x.Execution.ID).Millis() == 7 {
+				if version++; x.Execution.Version != version {
+					t.Fatalf("version %d is written where %d is due", x.Execution.Version, version)
+				}
+			}
+		}
+	}
+	if version != 51 || len(b.written) != 1052 {
+		t.Errorf("%d of 51 versions are written, %d answers given", version, len(b.written))
+	}
+}
+
 func TestNobodyNeedsToBeAnswered(t *testing.T) {
 	s := newStore()
 	b := newBench(t, s)

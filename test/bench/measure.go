@@ -56,6 +56,7 @@ func (r *Report) saturated(_ context.Context, rig *rig, n int) error {
 	r.Commits = float64(after.Commits-store.Commits) / per
 	r.Rows = float64(after.Rows-store.Rows) / per
 	r.Bytes = float64(after.Bytes-store.Bytes) / per
+	r.FileBytes = float64(after.FileBytes-store.FileBytes) / per
 	m := allocations()
 	r.Allocations = float64(m.Mallocs-memory.Mallocs) / per
 	r.Allocated = float64(m.TotalAlloc-memory.TotalAlloc) / per

@@ -28,6 +28,7 @@ type Report struct {
 	Commits     float64 `json:"commits_per_execution"`
 	Rows        float64 `json:"rows_per_execution"`
 	Bytes       float64 `json:"bytes_written_per_execution"`
+	FileBytes   float64 `json:"file_bytes_per_execution"`
 	Allocations float64 `json:"allocations_per_execution"`
 	Allocated   float64 `json:"bytes_allocated_per_execution"`
 	// HeapPerIdle is bytes of heap per live execution that waits.
@@ -48,6 +49,7 @@ var aims = []struct {
 	{"commits per execution", 0.05, func(r *Report) float64 { return r.Commits }},
 	{"rows per execution", 6, func(r *Report) float64 { return r.Rows }},
 	{"bytes written per execution", 1500, func(r *Report) float64 { return r.Bytes }},
+	{"bytes of log per execution", 8192, func(r *Report) float64 { return r.FileBytes }},
 	{"allocations per execution", 220, func(r *Report) float64 { return r.Allocations }},
 	{"heap bytes per idle execution", 2048, func(r *Report) float64 { return r.HeapPerIdle }},
 }
