@@ -11,9 +11,15 @@ import (
 // library that are known to break.
 func Code(t *Tree) []Fault {
 	var faults []Fault
+	bubbles := map[string]bool{} // folders whose tests run in synctest bubbles
+	for _, f := range t.files {
+		if f.imports("testing/synctest") {
+			bubbles[f.folder] = true
+		}
+	}
 	for _, f := range t.files {
 		spawns := f.test || within(f.folder, spawners...)
-		sleeps := !f.test || within(f.folder, "test") || f.imports("testing/synctest") // else the linter, or real servers, or a bubble
+		sleeps := !f.test || within(f.folder, "test") || bubbles[f.folder] // else the linter, or real servers, or a bubble
 		ast.Inspect(f.ast, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.GoStmt:

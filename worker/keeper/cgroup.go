@@ -72,7 +72,7 @@ func (t *cgroupTree) terminate() {
 	}
 }
 
-func (t *cgroupTree) kill() { killCgroup(t.dir) }
+func (t *cgroupTree) kill() { _ = killCgroup(t.dir) } // whether it worked, empty tells
 
 func (t *cgroupTree) empty() bool { return cgroupEmpty(t.dir) }
 

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -118,7 +119,7 @@ func contain(mode Mode, id string, kept *record) (containment, string) {
 	switch mode {
 	case autoWord, ByCgroup:
 		prefix := os.Args[:len(os.Args)-2]
-		probe := append(prefix[:len(prefix):len(prefix)], probeWord)
+		probe := slices.Concat(prefix, []string{probeWord})
 		box, err := newCgroups(id, probe, func(dir string) error {
 			kept.Cgroup = dir
 			return kept.store()

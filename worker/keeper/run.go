@@ -8,7 +8,7 @@ import (
 // DefaultGrace is the time between SIGTERM and SIGKILL where none is given.
 const DefaultGrace = 10 * time.Second
 
-// NoGrace, given as a grace, means SIGKILL at once.
+// NoGrace as a grace means SIGKILL at once.
 const NoGrace time.Duration = -1
 
 // Run is one process to start, with the bounds the keeper holds it to.

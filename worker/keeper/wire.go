@@ -70,8 +70,9 @@ const noLimit time.Duration = 0
 func (w *wire) send(m *message, limit time.Duration) error {
 	w.sending.Lock()
 	defer w.sending.Unlock()
-	b := append(w.out[:0], make([]byte, headerSize)...)
-	b = m.appendTo(b)
+	var header [headerSize]byte
+	w.out = append(w.out[:0], header[:]...)
+	b := m.appendTo(w.out)
 	if len(b)-headerSize > maxFrame {
 		return fmt.Errorf("send %d bytes: %w", len(b), unix.E2BIG)
 	}
