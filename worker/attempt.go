@@ -24,6 +24,7 @@ type attempt struct {
 	runner            Runner
 	began             time.Duration // when it was handed to its runner
 	said              time.Duration // when its end was last said
+	repeated          bool          // the last time to the node that answers us
 	output            *output       // nil before the first byte
 	end               *messages.Report
 	report            *messages.Report // in ended; shared with journal and broker: never changed

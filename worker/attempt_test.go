@@ -220,6 +220,26 @@ func TestReportsGoToWhoeverAskedLast(t *testing.T) {
 	r.expect("n2 heard", len(heard), 2)
 }
 
+// Naively, an end is due to the node that dispatched it, for ever: when that node
+// is gone for good nobody acknowledges it, and a drain waits in vain.
+func TestTheEndsOfANodeThatIsGoneGoToTheOneThatAnswers(t *testing.T) {
+	r := newRig(t).start()
+	gone := r.dispatch(1, "held")
+	gone.Node = "gone"
+	r.send(gone)
+	r.settle()
+	r.crash()
+	r.acks = true
+	r.start()
+	r.expect("at first", r.reports(1), "[]")
+	r.advance(5 * time.Second)
+	r.expect("then", r.reports(1), "[lost]")
+	drained := false
+	r.worker.BeginDrain(func() { drained = true })
+	r.settle()
+	r.expect("drained", drained, true)
+}
+
 // Naively, each report is a message of its own: the broker is the dearest part.
 func TestWhatHappensTogetherIsOneBundle(t *testing.T) {
 	r := newRig(t)

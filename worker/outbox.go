@@ -38,7 +38,8 @@ func (w *Worker) say(node string, item any) {
 func (w *Worker) announce(item any) { w.outbox.all = append(w.outbox.all, item) }
 
 // repeat says again what was not acknowledged for a beat, the longest unsaid
-// first, some at a time.
+// first, some at a time. The node an end is due to may be gone for good: every
+// other repetition goes to the node that last answered us.
 func (w *Worker) repeat() {
 	now := w.config.Mono()
 	for left := repeatAtMost; left > 0 && w.open(); left-- {
@@ -48,6 +49,10 @@ func (w *Worker) repeat() {
 		}
 		a.said = now
 		w.unacked = append(w.unacked[1:], a)
+		if a.repeated = !a.repeated; a.repeated && w.answering != "" {
+			w.say(w.answering, *a.report)
+			continue
+		}
 		w.tell(a)
 	}
 	w.pourAgain(now)

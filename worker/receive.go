@@ -40,6 +40,7 @@ func (w *Worker) receive(m any) {
 			w.end("it was declared lost")
 			return
 		}
+		w.answering = m.Node
 		w.renew(m.Sent)
 	}
 }
@@ -52,6 +53,7 @@ func (w *Worker) registered(m messages.RegisterAck) {
 	case m.Refused != "":
 		w.config.Log.Warn("worker is refused, will try again", "worker", w.config.Name, "incarnation", w.incarnation, "reason", m.Refused)
 	default:
+		w.answering = m.Node
 		w.renew(m.Sent)
 	}
 }

@@ -30,6 +30,7 @@ type Worker struct {
 	incarnation string
 	begun       time.Duration            // when the incarnation began to prepare
 	leaseUntil  time.Duration            // zero before the first answer
+	answering   string                   // the node incarnation that answered last
 	earlier     map[string]time.Duration // journals held of incarnations, and since when
 	epochs      [attune.Partitions]int64 // the highest heard of
 
