@@ -4,8 +4,11 @@ import "time"
 
 // Event is one firing of a trigger.
 type Event struct {
-	// ID names it and carries its partition and the time of its acceptance.
+	// ID names it and carries its partition. Its time may be up to half a minute
+	// ahead of Accepted, after a restart or a take-over.
 	ID EventID
+	// Accepted is when it came, in database time.
+	Accepted time.Time
 	// Trigger is the key of what fired: see [TriggerKey].
 	Trigger string
 	// Payload is the JSON document that came with it.
@@ -49,6 +52,8 @@ func (s EnforcementStatus) MarshalText() ([]byte, error) { return []byte(s.Strin
 type Enforcement struct {
 	// ID names it.
 	ID EnforcementID
+	// Created is when the rule matched, in database time.
+	Created time.Time
 	// Event and Rule are the pair; RuleHash the content the rule had.
 	Event    EventID
 	Rule     string

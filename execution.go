@@ -43,8 +43,11 @@ type Limits struct {
 // Execution is one run of an action, over all its attempts. Its partition's
 // owner alone changes it, by [Execution.Apply].
 type Execution struct {
-	// ID names it and carries its partition and the time of its request.
+	// ID names it and carries its partition. Its time may be up to half a minute
+	// ahead of Requested, after a restart or a take-over.
 	ID ExecutionID
+	// Requested is when it was asked for, in database time.
+	Requested time.Time
 	// Action is the ref of what runs, ActionHash the content it had.
 	Action     string
 	ActionHash string

@@ -79,8 +79,8 @@ func trace(t *testing.T, seed uint64) []string {
 	queue.run()
 	s.Stop(pid)
 	queue.run()
-	if n := len(s.Census().List(clock.Now())); n != 1 {
-		t.Errorf("%d actors are listed at the end, want the root alone", n)
+	if n := len(s.Census().List(clock.Now())); n != 0 {
+		t.Errorf("%d actors are listed at the end, want none", n)
 	}
 	if s.Panics() == 0 {
 		t.Error("nobody failed")

@@ -18,11 +18,10 @@ import (
 // what waits, keeps the last signals for the inspection, and turns a panic into
 // a logged, counted failure that the parent's strategy decides.
 type mailbox struct {
-	system     *System
-	invoker    actor.MessageInvoker
-	dispatcher actor.Dispatcher
-	turn       func()
-	path       string
+	system  *System
+	invoker actor.MessageInvoker
+	turn    func()
+	path    string
 
 	mu        sync.Mutex
 	user      []letter // from head on
@@ -83,16 +82,16 @@ func (m *mailbox) schedule(due bool) {
 	}
 	m.mu.Unlock()
 	if start {
-		m.dispatcher.Schedule(m.turn)
+		m.system.Dispatcher.Schedule(m.turn)
 	}
 }
 
 // RegisterHandlers implements actor.Mailbox. Mail may have come before: the
 // address is older than the actor.
-func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.invoker, m.dispatcher = invoker, dispatcher
+	m.invoker = invoker
 	m.turn = m.run
 	m.path = invoker.(actor.Context).Self().Id
 	m.kind = m.self().Kind()
@@ -112,7 +111,7 @@ func (m *mailbox) UserMessageCount() int {
 func (m *mailbox) self() Actor { return m.invoker.(actor.Context).Actor().(Actor) }
 
 func (m *mailbox) run() {
-	throughput := m.dispatcher.Throughput()
+	throughput := m.system.Dispatcher.Throughput()
 	for n := 0; ; n++ {
 		m.mu.Lock()
 		control, message, ok := m.take(n >= throughput)
@@ -120,7 +119,7 @@ func (m *mailbox) run() {
 			again := m.running
 			m.mu.Unlock()
 			if again {
-				m.dispatcher.Schedule(m.turn)
+				m.system.Dispatcher.Schedule(m.turn)
 			}
 			return
 		}
@@ -216,6 +215,12 @@ func (m *mailbox) invokeControl(message any) {
 	}
 	m.invoker.InvokeSystemMessage(message)
 	m.note()
+	if strings.Contains(m.path, "/") {
+		return
+	}
+	if _, lives := m.system.inner.ProcessRegistry.GetLocal(m.path); !lives { // nobody is told of the root's end
+		m.system.census.remove(m.path)
+	}
 }
 
 func (m *mailbox) suspend(on bool) {

@@ -106,10 +106,12 @@ func (s *System) Census() *Census { return s.census }
 // Panics counts the panics of all actors.
 func (s *System) Panics() int64 { return s.panics.Load() }
 
-// Shutdown releases what the system holds, after its actors have stopped.
+// Shutdown releases what the system holds, after its actors have stopped. It may
+// be called twice.
 func (s *System) Shutdown() {
-	s.closed.Store(true)
-	s.inner.Shutdown()
+	if !s.closed.Swap(true) {
+		s.inner.Shutdown()
+	}
 }
 
 // Lives reports whether the actor is there: started and not yet stopped.

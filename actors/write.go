@@ -35,5 +35,9 @@ type Owned struct {
 // it had not sent is lost, announcements too.
 type BrokerStarted struct{}
 
+// RulesStarted tells the partitions that the rules' actor began anew: events it
+// was to judge again are to be handed to it once more.
+type RulesStarted struct{}
+
 // Unnumbered tells a partition that a finish number went to no row.
 type Unnumbered struct{ FinishNumber int64 }

@@ -135,7 +135,7 @@ func document(b []byte) json.RawMessage {
 
 func viewEvent(e *attune.Event, payload bool) EventView {
 	v := EventView{
-		ID: e.ID.String(), Trigger: e.Trigger, Dedupe: e.Dedupe, Accepted: stamp(attune.ID(e.ID).Time()), OccurredAt: stamp(e.OccurredAt),
+		ID: e.ID.String(), Trigger: e.Trigger, Dedupe: e.Dedupe, Accepted: stamp(e.Accepted), OccurredAt: stamp(e.OccurredAt),
 		Evaluated: stamp(e.Evaluated), Correlation: e.Chain.Correlation, Traceparent: e.Chain.Traceparent, Principal: e.Chain.Principal,
 	}
 	if payload {
@@ -147,7 +147,7 @@ func viewEvent(e *attune.Event, payload bool) EventView {
 func viewEnforcement(e *attune.Enforcement, payload bool) EnforcementView {
 	v := EnforcementView{
 		ID: e.ID.String(), Event: e.Event.String(), Rule: e.Rule, RuleHash: e.RuleHash, Action: e.Action, Status: e.Status.String(),
-		Execution: e.Execution.String(), Error: e.Failure, Created: stamp(attune.ID(e.ID).Time()),
+		Execution: e.Execution.String(), Error: e.Failure, Created: stamp(e.Created),
 		Correlation: e.Chain.Correlation, Principal: e.Chain.Principal,
 	}
 	if payload {
@@ -164,7 +164,7 @@ func viewExecution(x *attune.Execution, payload bool, hide secrets) ExecutionVie
 		Rule: x.Rule, Trigger: x.Trigger, Event: x.Event.String(), Enforcement: x.Enforcement.String(), Parent: x.Parent.String(), Root: x.Root.String(),
 		Correlation: x.Chain.Correlation, Traceparent: x.Chain.Traceparent, Principal: x.Chain.Principal,
 		Timeout: span(x.Limits.Timeout), Deadline: stamp(x.Limits.Deadline),
-		Requested: stamp(attune.ID(x.ID).Time()), Started: stamp(x.Started), Finished: stamp(x.Finished), Version: x.Version,
+		Requested: stamp(x.Requested), Started: stamp(x.Started), Finished: stamp(x.Finished), Version: x.Version,
 	}
 	if !x.Started.IsZero() && !x.Finished.IsZero() {
 		v.Duration = x.Finished.Sub(x.Started).String()

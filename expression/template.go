@@ -62,6 +62,10 @@ func (t *Template) Source() string { return t.source }
 // Constant says whether the template renders to its own source.
 func (t *Template) Constant() bool { return t.fixed != nil }
 
+// Native says whether the template is exactly one {{ }}, so that [Template.Render]
+// gives the native value.
+func (t *Template) Native() bool { return t.whole != nil }
+
 // Names are the variables that the template may read from its scope, sorted.
 // A name that only a branch reads is one of them.
 func (t *Template) Names() []string { return slices.Clone(t.names) }

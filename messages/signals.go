@@ -156,8 +156,11 @@ type GrantSlots struct {
 	Free int
 	// Taken is how many are filled, by the word of the worker's actor.
 	Taken int
-	// Reset drops what the scheduler held of this worker before.
-	Reset bool
+	// Reset drops what the scheduler held of this worker before. Tokens are then
+	// the taken ones: what the scheduler has placed beyond them is on its way to
+	// the worker's actor, and is taken too.
+	Reset  bool
+	Tokens []attune.Token
 }
 
 // RevokeSlots takes a worker out of scheduling: lost, left or draining.
@@ -165,12 +168,17 @@ type RevokeSlots struct{ Worker, Incarnation string }
 
 // ReturnSlots asks the scheduler to forget the free slots it holds of a worker,
 // whose actor was restarted; it answers [SlotsReturned].
-type ReturnSlots struct{ Worker, Incarnation string }
+type ReturnSlots struct {
+	Worker, Incarnation string
+	// Number comes back in the answer: only that to the last question counts.
+	Number int64
+}
 
 // SlotsReturned are the attempts the scheduler placed on a worker and has not
 // seen freed.
 type SlotsReturned struct {
 	Worker, Incarnation string
+	Number              int64
 	Tokens              []attune.Token
 }
 

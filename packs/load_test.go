@@ -133,6 +133,11 @@ func TestFaultsHaveTheirPlaceAndHarmNothingElse(t *testing.T) {
 			`p/actions/x.yaml:6:13: the text "text" is not a type`, `p/actions/x.yaml:6:19: the parameter a has no key "requird" (did you mean required?)`,
 			"p/actions/x.yaml:7:6: the parameter b must be a mapping, not a list", "p/actions/x.yaml:8:26: enum must be a list, not 3", "p/actions/x.yaml:9:3: the parameters c and d both have position 0",
 		}},
+		{"a rule of a type that is unknown, and conditions in the wrong place", "rules/x.yaml", "name: x\ntrigger: {type: p.t}\naction: {ref: p.a}\ntype: {ref: fallback}\nwhen: [a]\ncriteria:\n  when: {type: is, pattern: a}\n  type: {type: backstop}\n", []string{
+			`p/rules/x.yaml:4:7: "fallback" is no type of a rule (known are standard and backstop)`, "p/rules/x.yaml:5:7: when must be a text, not a list",
+			"p/rules/x.yaml:7:3: when is a key of the rule, and no criterion (put it beside criteria)", "p/rules/x.yaml:8:3: type is a key of the rule",
+		}},
+		{"a type that is no mapping", "rules/x.yaml", "name: x\ntrigger: {type: p.t}\naction: {ref: p.a}\ntype: backstop\n", []string{`p/rules/x.yaml:4:7: type must be a mapping, not the text "backstop"`}},
 		{"a ref that is taken", "actions/x.yaml", good, []string{"p/actions/x.yaml:1:1: the action p.good is defined twice, first in p/actions/good.yaml"}},
 		{"a script outside", "actions/x.yaml", "name: x\nrunner_type: process\nentry_point: ../../x.sh\n", []string{`p/actions/x.yaml:3:14: the entry point "../../x.sh" leaves`}},
 		{"a script that is missing", "actions/x.yaml", "name: x\nrunner_type: process\nentry_point: x.sh\n", []string{`p/actions/x.yaml:3:14: the entry point "x.sh" is not in`}},
@@ -159,6 +164,26 @@ func TestFaultsHaveTheirPlaceAndHarmNothingElse(t *testing.T) {
 				t.Errorf("got %+v", p)
 			}
 		})
+	}
+}
+
+func TestARuleKeepsItsConditions(t *testing.T) {
+	const text = "name: r\ntrigger: {type: p.t}\naction: {ref: p.good}\ntype: {ref: backstop, parameters: {}}\nwhen: trigger.n > 3\ncriteria:\n" +
+		"  trigger.l#1: {type: Search, condition: any2all, pattern: {item.a: {type: exists}}}\n  trigger.l#2: {type: search, condition: any2any}\n  trigger.x: {type: gt, pattern: 3, condition: any}\n"
+	p := packs.LoadFS(pack(map[string]string{"actions/good.yaml": "name: good\nrunner_type: noop\n", "triggers/t.yaml": "name: t\n", "rules/r.yaml": text}), "p", "")
+	if len(p.Faults) > 0 {
+		t.Fatal(faultText(p.Faults))
+	}
+	got := ""
+	for _, c := range p.Rules[0].Criteria {
+		got += fmt.Sprintf("%s %s %v line %d;", c.Path, c.Type, c.Pattern, c.At.Line)
+	}
+	want := "trigger.l#1 search any2all map[item.a:map[type:exists]] line 7;trigger.l#2 search any2any <nil> line 8;trigger.x gt 3 line 9;type backstop <nil> line 4;when is trigger.n > 3 line 5;"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if text := faultText(packs.NewSnapshot([]*attune.Pack{p}).Packs()[0].Faults); !strings.Contains(text, `p/rules/r.yaml:7:3: the search of trigger.l#1 has the condition "any2all" (known are all, any, all2any, any2any)`) {
+		t.Errorf("got %s", text)
 	}
 }
 

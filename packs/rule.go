@@ -4,13 +4,15 @@ import (
 	"strings"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/rules"
 )
 
 var (
-	ruleKeys = []string{"name", "ref", "pack", "description", "enabled", "trigger", "criteria", "action", "type", "tags",
+	ruleKeys = []string{"name", "ref", "pack", "description", "enabled", "trigger", "criteria", "when", "action", "type", "tags",
 		"context", "uid", "id", "metadata_file"}
 	ruleTriggerKeys = []string{"type", "ref", "description", "parameters"}
 	ruleActionKeys  = []string{"ref", "description", "parameters"}
+	ruleTypeKeys    = []string{"ref", "parameters"}
 	criterionKeys   = []string{"type", "pattern", "condition"}
 )
 
@@ -39,9 +41,37 @@ func (l *loading) rule(s *source, v *value) {
 	if c := o.get("criteria"); c != nil {
 		r.Criteria = s.criteria(c)
 	}
+	if o.backstop() {
+		r.Criteria = append(r.Criteria, rules.Backstop(o.get("type").at))
+	}
+	if w := o.get("when"); w != nil {
+		r.Criteria = append(r.Criteria, rules.When(o.text("when"), w.at))
+	}
 	r.Hash = contentHash(r.Ref, v)
 	if l.accept(s, "rule", r.Ref, v.at) {
 		l.pack.Rules = append(l.pack.Rules, r)
+	}
+}
+
+// backstop tells that the rule has StackStorm's type backstop: it matches only
+// when no standard rule of its trigger does.
+func (o *object) backstop() bool {
+	v := o.get("type")
+	if v == nil {
+		return false
+	}
+	t := o.s.object(v, "type", ruleTypeKeys)
+	if t == nil {
+		return false
+	}
+	switch ref := t.need("ref", "type"); ref {
+	case "", "standard":
+		return false
+	case "backstop":
+		return true
+	default:
+		o.s.fault(v.at, "known are standard and backstop", "%q is no type of a rule", ref)
+		return false
 	}
 }
 
@@ -56,7 +86,14 @@ func (s *source) criteria(v *value) []attune.Criterion {
 		if c == nil {
 			continue
 		}
+		if rules.Reserved(f.name) {
+			s.fault(f.at, "put it beside criteria", "%s is a key of the rule, and no criterion", f.name)
+			continue
+		}
 		one := attune.Criterion{Path: f.name, Type: c.text("type"), At: f.at}
+		if strings.EqualFold(one.Type, "search") {
+			one.Type = rules.SearchType(c.text("condition"))
+		}
 		if p := c.get("pattern"); p != nil {
 			one.Pattern = p.plain()
 		}

@@ -106,13 +106,11 @@ func (s *Snapshot) compile(p *attune.Pack) []*rules.Rule {
 	var sound []*attune.Rule
 	for _, r := range p.Rules {
 		faults := s.misses(r)
-		if len(faults) == 0 {
-			var one *rules.Rule
-			if one, faults = rules.Compile(r, s.actions[r.Action]); len(faults) == 0 {
-				compiled = append(compiled, one)
-				sound = append(sound, r)
-				s.instantiate(r)
-			}
+		one, wrong := rules.Compile(r, s.actions[r.Action])
+		if faults = append(faults, wrong...); len(faults) == 0 {
+			compiled = append(compiled, one)
+			sound = append(sound, r)
+			s.instantiate(r)
 		}
 		p.Faults = append(p.Faults, faults...)
 	}

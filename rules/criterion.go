@@ -2,66 +2,77 @@ package rules
 
 import (
 	"errors"
-	"fmt"
 	"strings"
+	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/expression"
+	"github.com/attune-automation/attune/expression/jsonpath"
 )
+
+// occasion is one event that is judged.
+type occasion struct {
+	payload any
+	// at is when the event was accepted: the present of all that judge it.
+	at   time.Time
+	made expression.Scope
+	// searched counts the comparisons of searches, see maxSearchWork.
+	searched int
+}
+
+// scope is what templates see. It is made when first needed.
+func (o *occasion) scope() expression.Scope {
+	if o.made == nil {
+		o.made = expression.Scope{"trigger": o.payload}
+	}
+	return o.made
+}
 
 // criterion is a compiled criterion.
 type criterion struct {
 	attune.Criterion
-	path path
-	// compare is nil for a criterion without a type, which never passes.
-	compare operator
+	path *jsonpath.Path
+	operator
 	pattern template
-	exists  bool
+	// test is that of a constant pattern, or nil.
+	test test
 }
 
 var errNoType = errors.New("the criterion has no type")
 
-func compileCriterion(c attune.Criterion) (criterion, *attune.Fault) {
+// compileCriterion compiles a criterion whose path begins with root.
+func compileCriterion(c attune.Criterion, root string) (criterion, []attune.Fault) {
 	out := criterion{Criterion: c}
 	where := c.At.String()
 	var err error
-	if out.path, err = parsePath(c.Path); err != nil {
-		return out, &attune.Fault{Where: where, Message: err.Error(), Try: pathForms + "; full JSONPath is not supported yet"}
+	if out.path, err = parsePath(c.Path, root); err != nil {
+		return out, []attune.Fault{{Where: where, Message: err.Error(), Try: strings.ReplaceAll(pathForms, "trigger", root)}}
 	}
 	out.Type = strings.ToLower(c.Type)
+	if name, condition, _ := strings.Cut(out.Type, " "); name == search {
+		o, faults := compileSearch(c, condition)
+		out.test, out.pattern.value = o, c.Pattern
+		return out, faults
+	}
 	if out.Type == "" {
 		return out, nil
 	}
-	known := false
-	if out.compare, known = operatorOf(out.Type); !known {
-		try := "known are " + strings.Join(operatorNames, ", ")
-		if near := Nearest(out.Type, operatorNames); near != "" {
-			try = "did you mean " + near + "? " + try
+	var fault *attune.Fault
+	if out.operator, fault = operatorOf(c, out.Type); fault != nil {
+		return out, []attune.Fault{*fault}
+	}
+	if !out.free {
+		var faults []attune.Fault
+		if out.pattern, faults = compilePattern(c.Pattern); len(faults) > 0 {
+			f := faults[0]
+			f.Where, f.Message = where, "the pattern of "+c.Path+": "+f.Message
+			return out, []attune.Fault{f}
 		}
-		return out, &attune.Fault{Where: where, Message: fmt.Sprintf("the criterion %s has the unknown type %q", c.Path, c.Type), Try: try}
 	}
-	out.exists = out.Type == "exists"
-	if out.exists || c.Pattern == nil {
-		return out, nil
-	}
-	pattern, faults := compilePattern(c.Pattern)
-	if len(faults) > 0 {
-		f := faults[0]
-		f.Where, f.Message = where, "the pattern of "+c.Path+": "+f.Message
-		return out, &f
-	}
-	out.pattern = pattern
-	text, isText := pattern.value.(string)
-	switch {
-	case out.Type != "regex" || !pattern.constant():
-	case !isText:
-		return out, &attune.Fault{Where: where, Message: fmt.Sprintf("the pattern of %s must be a text, not %s", c.Path, typeOf(pattern.value))}
-	default:
-		re, err := compileRegex(text)
-		if err != nil {
-			return out, &attune.Fault{Where: where, Message: err.Error()}
+	if out.pattern.constant() && out.decides(out.pattern.value) {
+		if out.test, err = out.bind(out.pattern.value); err != nil {
+			return out, []attune.Fault{{Where: where, Message: "the criterion " + c.Path + ": " + err.Error()}}
 		}
-		out.compare = func(left, _ any) (bool, error) { return re.match(left) }
 	}
 	return out, nil
 }
@@ -74,33 +85,40 @@ func compilePattern(pattern any) (template, []attune.Fault) {
 	return template{value: pattern}, nil
 }
 
-// judge holds the criterion against a payload. scope is made once, when first
-// needed.
-func (c *criterion) judge(payload any, scope func() expression.Scope) attune.CriterionResult {
+// decides tells that the operator is asked at all with such a pattern.
+func (o *operator) decides(right any) bool { return o.free || o.nulls || right != nil }
+
+// judge holds the criterion against an event.
+func (c *criterion) judge(on *occasion) attune.CriterionResult {
 	result := attune.CriterionResult{Path: c.Path, Type: c.Type}
-	left := c.path.find(payload)
+	left, _ := c.path.First(on.payload)
 	result.Left = kept(left)
-	if c.compare == nil {
-		result.Error = errNoType.Error()
-		return result
-	}
-	right := c.pattern.value
-	if !c.pattern.constant() {
-		var err error
-		if right, err = c.pattern.render(scope()); err != nil {
-			result.Error = "its pattern cannot be rendered: " + err.Error()
-			return result
-		}
-	}
+	right, test, err := c.prepare(on)
 	result.Right = kept(right)
-	if right == nil && !c.exists {
-		return result
+	if err == nil && test != nil {
+		result.Passed, err = test(left, on)
 	}
-	passed, err := c.compare(left, right)
 	if err != nil {
-		result.Error = err.Error()
-		return result
+		result.Passed, result.Error = false, err.Error()
 	}
-	result.Passed = passed
 	return result
+}
+
+// prepare renders the pattern and makes the test for it, which is nil when
+// nothing passes.
+func (c *criterion) prepare(on *occasion) (right any, t test, err error) {
+	if c.Type == "" {
+		return nil, nil, errNoType
+	}
+	if c.pattern.constant() {
+		return c.pattern.value, c.test, nil
+	}
+	if right, err = c.pattern.render(on.scope()); err != nil {
+		return nil, nil, errors.New("its pattern cannot be rendered: " + err.Error())
+	}
+	if !c.decides(right) {
+		return nil, nil, nil
+	}
+	t, err = c.bind(right)
+	return right, t, err
 }

@@ -42,40 +42,49 @@ type Match struct {
 }
 
 // Judge judges an event by its decoded payload (expression.DecodeJSON; nil
-// when there is none), which it only reads. Of the event it takes the id.
-func (r *Rule) Judge(event *attune.Event, payload any) Match {
+// when there is none), which it only reads. Of the event it takes the id, whose
+// time is the present for td_lt and td_gt. A backstop rule is judged as if no
+// other rule had matched: see [Set.Judge].
+func (r *Rule) Judge(event *attune.Event, payload any) Match { return r.judge(event, payload, nil) }
+
+// judge is Judge behind the standard rules that matched, by ref.
+func (r *Rule) judge(event *attune.Event, payload any, matched []string) Match {
 	m := Match{Rule: r, Evaluation: attune.Evaluation{Rule: r.Definition.Ref, Event: event.ID}}
 	if !r.Definition.Enabled {
 		m.Evaluation.Disabled = true
 		return m
 	}
-	var made expression.Scope
-	scope := func() expression.Scope {
-		if made == nil {
-			made = expression.Scope{"trigger": payload}
-		}
-		return made
+	if len(r.criteria) > 0 && empty(payload) {
+		m.Evaluation.Error = "the event has no payload to hold against the criteria"
+		return m
 	}
-	if len(r.criteria) > 0 {
-		if empty(payload) {
-			m.Evaluation.Error = "the event has no payload to hold against the criteria"
+	on := &occasion{payload: payload, at: attune.ID(event.ID).Time()}
+	if n := len(r.Definition.Criteria); n > 0 {
+		m.Evaluation.Criteria = make([]attune.CriterionResult, 0, n)
+	}
+	if r.backstop && !m.keep(standsBack(matched)) {
+		return m
+	}
+	for i := range r.criteria {
+		if !m.keep(r.criteria[i].judge(on)) {
 			return m
 		}
-		m.Evaluation.Criteria = make([]attune.CriterionResult, 0, len(r.criteria))
-		for i := range r.criteria {
-			result := r.criteria[i].judge(payload, scope)
-			m.Evaluation.Criteria = append(m.Evaluation.Criteria, result)
-			if result.Error != "" {
-				m.Evaluation.Error = result.Path + ": " + result.Error
-			}
-			if !result.Passed {
-				return m
-			}
-		}
+	}
+	if r.when != nil && !m.keep(r.when.judge(on)) {
+		return m
 	}
 	m.Matched, m.Evaluation.Matched = true, true
-	r.prepare(&m, scope())
+	r.prepare(&m, on.scope())
 	return m
+}
+
+// keep adds a result to the evaluation and tells whether it passed.
+func (m *Match) keep(result attune.CriterionResult) bool {
+	m.Evaluation.Criteria = append(m.Evaluation.Criteria, result)
+	if result.Error != "" {
+		m.Evaluation.Error = result.Path + ": " + result.Error
+	}
+	return result.Passed
 }
 
 // empty is Python's idea of no payload.

@@ -1,161 +1,144 @@
 package rules
 
 import (
-	"encoding/json"
 	"fmt"
-	"math"
-	"reflect"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/expression/pattern"
 )
 
-// An operator compares the value of an event with the pattern of a criterion,
-// as Python would. An error means that they cannot be compared.
-type operator func(left, right any) (bool, error)
+// A test holds the value of an event against the pattern it was made for, as
+// Python would. An error means that they cannot be compared.
+type test func(left any, on *occasion) (bool, error)
 
-// operatorOf finds an operator by its name or StackStorm's alias. regex is
-// compiled apart, and exists needs no pattern: see criterion.
-func operatorOf(name string) (operator, bool) {
-	switch name {
-	case "equals", "eq":
-		return func(left, right any) (bool, error) { return equal(left, right), nil }, true
-	case "contains":
-		return func(left, right any) (bool, error) { return within(right, left) }, true
-	case "in", "inside":
-		return within, true
-	case "exists":
-		return func(left, _ any) (bool, error) { return left != nil, nil }, true
-	case "regex":
-		return matchRegex, true
-	}
-	return nil, false
+// An operator makes the test for a pattern: once for a constant one, else for
+// each event. Its error says what is wrong with the pattern.
+type operator struct {
+	bind func(right any) (test, error)
+	// free takes no pattern, nulls also one of null, with which no other
+	// operator passes.
+	free, nulls bool
 }
 
-// operatorNames are the names for messages.
-var operatorNames = []string{"equals", "eq", "exists", "contains", "regex", "in", "inside"}
-
-// equal is Python's ==.
-func equal(a, b any) bool {
-	switch x := a.(type) {
-	case nil:
-		return b == nil
-	case string:
-		y, ok := b.(string)
-		return ok && x == y
-	case []any:
-		y, ok := b.([]any)
-		if !ok || len(x) != len(y) {
-			return false
-		}
-		for i := range x {
-			if !equal(x[i], y[i]) {
-				return false
-			}
-		}
-		return true
-	case map[string]any:
-		y, ok := b.(map[string]any)
-		if !ok || len(x) != len(y) {
-			return false
-		}
-		for k, v := range x {
-			if w, there := y[k]; !there || !equal(v, w) {
-				return false
-			}
-		}
-		return true
-	}
-	i, f, whole, ok := number(a)
-	j, g, whole2, ok2 := number(b)
-	switch {
-	case !ok || !ok2:
-		return false
-	case whole && whole2:
-		return i == j
-	case whole:
-		return sameNumber(i, g)
-	case whole2:
-		return sameNumber(j, f)
-	}
-	return f == g
+// compared is an operator that takes any pattern.
+func compared(compare func(left, right any) (bool, error)) operator {
+	return operator{bind: func(right any) (test, error) {
+		return func(left any, _ *occasion) (bool, error) { return compare(left, right) }, nil
+	}}
 }
 
-// number reads any number, and true and false as 1 and 0; whole tells i from f.
-func number(v any) (i int64, f float64, whole, ok bool) {
-	switch x := v.(type) {
-	case int64:
-		return x, 0, true, true
-	case float64:
-		return 0, x, false, true
-	case bool:
-		if x {
-			i = 1
-		}
-		return i, 0, true, true
-	case int:
-		return int64(x), 0, true, true
-	case json.Number:
-		if i, err := x.Int64(); err == nil {
-			return i, 0, true, true
-		}
-		f, err := x.Float64()
-		return 0, f, false, err == nil
+// free takes no pattern.
+func free(passes func(left any) bool) operator {
+	return operator{free: true, bind: func(any) (test, error) {
+		return func(left any, _ *occasion) (bool, error) { return passes(left), nil }, nil
+	}}
+}
+
+// withNull compares with null too.
+func withNull(o operator) operator {
+	o.nulls = true
+	return o
+}
+
+func same(left, right any) (bool, error)  { return equal(left, right), nil }
+func holds(left, right any) (bool, error) { return within(right, left) }
+func sameText(left, right string) bool    { return left == right }
+func lacks(left, right string) bool       { return !strings.Contains(left, right) }
+
+// negated is not, with the same errors.
+func negated(compare func(left, right any) (bool, error)) func(left, right any) (bool, error) {
+	return func(left, right any) (bool, error) {
+		yes, err := compare(left, right)
+		return !yes && err == nil, err
 	}
-	return 0, 0, false, false
 }
 
-// sameNumber compares without rounding: 2^53+1 is not the float 2^53.
-func sameNumber(i int64, f float64) bool {
-	return f == math.Trunc(f) && f >= -(1<<63) && f < 1<<63 && int64(f) == i
-}
-
-// within is Python's in: part of a text, item of a list, key of an object.
-func within(part, whole any) (bool, error) {
-	switch w := whole.(type) {
-	case string:
-		p, ok := part.(string)
+// onTexts compares texts only, without case if told so.
+func onTexts(ignoreCase bool, compare func(left, right string) bool) operator {
+	return operator{bind: func(right any) (test, error) {
+		r, ok := right.(string)
 		if !ok {
-			return false, fmt.Errorf("%s cannot be part of a text", typeOf(part))
+			return nil, fmt.Errorf("its pattern must be a text, not %s", typeOf(right))
 		}
-		return strings.Contains(w, p), nil
-	case []any:
-		for _, item := range w {
-			if equal(part, item) {
-				return true, nil
+		if ignoreCase {
+			r = lower(r)
+		}
+		return func(left any, _ *occasion) (bool, error) {
+			l, ok := left.(string)
+			if !ok {
+				return false, fmt.Errorf("%s is no text", typeOf(left))
 			}
-		}
-		return false, nil
-	case map[string]any:
-		switch p := part.(type) {
-		case string:
-			_, ok := w[p]
-			return ok, nil
-		case []any, map[string]any:
-			return false, fmt.Errorf("%s cannot be a key of an object", typeOf(part))
-		}
-		return false, nil
-	}
-	return false, fmt.Errorf("%s holds nothing", typeOf(whole))
+			if ignoreCase {
+				l = lower(l)
+			}
+			return compare(l, r), nil
+		}, nil
+	}}
 }
 
-// typeOf is the word for a value's type in messages.
-func typeOf(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case string:
-		return "a text"
-	case bool:
-		return "a boolean"
-	case []any:
-		return "a list"
-	case map[string]any:
-		return "an object"
-	}
-	if _, _, whole, ok := number(v); ok {
-		if whole {
-			return "an integer"
+func matching(o pattern.Options) operator {
+	return operator{bind: func(right any) (test, error) {
+		text, ok := right.(string)
+		if !ok {
+			return nil, fmt.Errorf("a regular expression must be a text, not %s", typeOf(right))
 		}
-		return "a number"
+		re, err := pattern.Compile(text, o)
+		if err != nil {
+			return nil, err
+		}
+		return func(left any, _ *occasion) (bool, error) {
+			text, ok := left.(string)
+			if !ok {
+				return false, fmt.Errorf("%s cannot be searched with a regular expression", typeOf(left))
+			}
+			return re.Match(text)
+		}, nil
+	}}
+}
+
+func ordered(wanted int) operator {
+	return compared(func(left, right any) (bool, error) {
+		o, err := order(left, right)
+		return o == wanted && err == nil, err
+	})
+}
+
+// operators are StackStorm's 33, but for search: see compileSearch.
+var operators = map[string]operator{
+	"equals": compared(same), "eq": compared(same),
+	"nequals": withNull(compared(negated(same))), "neq": withNull(compared(negated(same))),
+	"iequals": onTexts(true, sameText), "ieq": onTexts(true, sameText),
+	"contains": compared(holds), "ncontains": compared(negated(holds)),
+	"icontains": onTexts(true, strings.Contains), "incontains": onTexts(true, lacks),
+	"in": compared(within), "inside": compared(within),
+	"nin": compared(negated(within)), "ninside": compared(negated(within)),
+	"startswith": onTexts(false, strings.HasPrefix), "istartswith": onTexts(true, strings.HasPrefix),
+	"endswith": onTexts(false, strings.HasSuffix), "iendswith": onTexts(true, strings.HasSuffix),
+	"lessthan": ordered(-1), "lt": ordered(-1),
+	"greaterthan": ordered(1), "gt": ordered(1),
+	"timediff_lt": aged(-1), "td_lt": aged(-1),
+	"timediff_gt": aged(1), "td_gt": aged(1),
+	"matchwildcard": onTexts(false, wildcard),
+	"regex":         matching(pattern.Options{}),
+	"iregex":        matching(pattern.Options{IgnoreCase: true}),
+	"matchregex":    matching(pattern.Options{Anchored: true, DotAll: true}),
+	"exists":        free(func(left any) bool { return left != nil }),
+	"nexists":       free(func(left any) bool { return left == nil }),
+}
+
+var operatorNames = slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(operators)), search)))
+
+// operatorOf finds the operator of a criterion by its name in lower case.
+func operatorOf(c attune.Criterion, name string) (operator, *attune.Fault) {
+	if o, known := operators[name]; known {
+		return o, nil
 	}
-	return reflect.TypeOf(v).String()
+	try := "known are " + strings.Join(operatorNames, ", ")
+	if near := Nearest(name, operatorNames); near != "" {
+		try = "did you mean " + near + "?"
+	}
+	return operator{}, &attune.Fault{Where: c.At.String(), Message: fmt.Sprintf("the criterion %s has the unknown type %q", c.Path, c.Type), Try: try}
 }

@@ -2,88 +2,60 @@ package rules
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
+
+	"github.com/attune-automation/attune/expression/jsonpath"
 )
 
-// path is where a criterion looks: trigger.body.alerts[0].labels['a.b'].
-type path []step
+const pathForms = "write trigger.name, trigger['a name'], trigger.list[0] or trigger.list[*].name"
 
-// step goes from an object to its member, or from a list to its item.
-type step struct {
-	name  string
-	index int // with isIndex
-	// isIndex tells [0] from a name.
-	isIndex bool
+// parsePath reads where a criterion looks: trigger.body.alerts[0].labels['a.b'],
+// of what is under the root. A # and what follows it only tells two criteria
+// of the same path apart.
+func parsePath(text, root string) (*jsonpath.Path, error) {
+	p, err := jsonpath.Parse(text[:suffix(text)])
+	if err != nil {
+		return nil, err
+	}
+	if s := p.Steps(); len(s) == 0 || s[0].Kind != jsonpath.Name || s[0].Name != root {
+		return nil, fmt.Errorf("the path %q does not begin with %s", text, root)
+	}
+	return p.Behind(), nil
 }
 
-const pathForms = "write trigger.name, trigger['a name'] or trigger.list[0]"
-
-// parsePath reads a path. Of JSONPath that is names, quoted names and indexes;
-// wildcards, slices, filters and recursive descent are refused.
-func parsePath(text string) (path, error) {
-	rest, ok := strings.CutPrefix(text, "trigger")
-	if !ok || rest != "" && rest[0] != '.' && rest[0] != '[' {
-		return nil, fmt.Errorf("the path %q does not begin with trigger", text)
-	}
-	var p path
-	for rest != "" {
-		var s step
-		var err error
-		if rest[0] == '.' {
-			end := strings.IndexAny(rest[1:], ".[")
-			if end < 0 {
-				end = len(rest) - 1
+// suffix is where the # of a path is that is not within quotes, or its end.
+func suffix(text string) int {
+	var quote byte
+	for i := range len(text) {
+		switch c := text[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
 			}
-			s.name, rest = rest[1:1+end], rest[1+end:]
-			if s.name == "" || s.name == "*" {
-				err = fmt.Errorf("the path %q has a wildcard or an empty name", text)
-			}
-		} else {
-			s, rest, err = parseBracket(text, rest[1:])
+		case c == '\'' || c == '"':
+			quote = c
+		case c == '#':
+			return i
 		}
-		if err != nil {
-			return nil, err
-		}
-		p = append(p, s)
 	}
-	return p, nil
+	return len(text)
 }
 
-// parseBracket reads what follows a [.
-func parseBracket(text, rest string) (step, string, error) {
-	if rest != "" && (rest[0] == '\'' || rest[0] == '"') {
-		end := strings.IndexByte(rest[1:], rest[0])
-		if end < 0 || !strings.HasPrefix(rest[end+2:], "]") {
-			return step{}, "", fmt.Errorf("the path %q has a quote that is not closed", text)
+// bodyPath is the path within body of a split that is a plain look-up, such
+// as {{ body.alerts }}. Of any other nobody knows what to leave out of body.
+func bodyPath(split string) (names []string, ok bool) {
+	if !strings.HasPrefix(split, "{{") || !strings.HasSuffix(split, "}}") {
+		return nil, false
+	}
+	p, err := parsePath(strings.TrimSpace(split[2:len(split)-2]), "body")
+	if err != nil {
+		return nil, false
+	}
+	for _, s := range p.Steps() {
+		if s.Kind != jsonpath.Name || strings.ContainsAny(s.Name, " |()+-*/~%{}") {
+			return nil, false
 		}
-		return step{name: rest[1 : end+1]}, rest[end+3:], nil
+		names = append(names, s.Name)
 	}
-	inner, after, closed := strings.Cut(rest, "]")
-	index, err := strconv.ParseUint(inner, 10, 31)
-	if !closed || err != nil {
-		return step{}, "", fmt.Errorf("the path %q has [%s], which is not an index", text, inner)
-	}
-	return step{index: int(index), isIndex: true}, after, nil
-}
-
-// find is the value at the path, or nil when there is none.
-func (p path) find(v any) any {
-	for _, s := range p {
-		switch of := v.(type) {
-		case map[string]any:
-			if s.isIndex {
-				return nil
-			}
-			v = of[s.name]
-		case []any:
-			if !s.isIndex || s.index >= len(of) {
-				return nil
-			}
-			v = of[s.index]
-		default:
-			return nil
-		}
-	}
-	return v
+	return names, true
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/attune-automation/attune"
 )
@@ -17,7 +16,9 @@ type Rule struct {
 	Action *attune.Action
 
 	key        string
+	backstop   bool
 	criteria   []criterion
+	when       *when      // or nil
 	parameters []argument // sorted by name
 	schema     *Schema
 }
@@ -36,11 +37,18 @@ func Compile(rule *attune.Rule, action *attune.Action) (*Rule, []attune.Fault) {
 	r := &Rule{Definition: rule, Action: action, key: attune.TriggerKey(rule.Trigger, rule.TriggerParameters)}
 	var faults []attune.Fault
 	for _, c := range rule.Criteria {
-		one, fault := compileCriterion(c)
-		if fault != nil {
-			faults = append(faults, *fault)
+		var wrong []attune.Fault
+		switch c.Path {
+		case pathType:
+			r.backstop = true
+		case pathWhen:
+			r.when, wrong = compileWhen(c)
+		default:
+			var one criterion
+			one, wrong = compileCriterion(c, "trigger")
+			r.criteria = append(r.criteria, one)
 		}
-		r.criteria = append(r.criteria, one)
+		faults = append(faults, wrong...)
 	}
 	where := rule.At.String()
 	if action != nil && action.Refusal == "" { // a runner we lack has parameters we do not know
@@ -95,39 +103,3 @@ func (r *Rule) Ref() string { return r.Definition.Ref }
 
 // TriggerKey is what the events it waits for carry.
 func (r *Rule) TriggerKey() string { return r.key }
-
-// Set is an immutable set of compiled rules: what events are judged by.
-type Set struct {
-	revision int64
-	all      []*Rule
-	byKey    map[string][]*Rule
-}
-
-// NewSet makes a set. revision names its content.
-func NewSet(revision int64, all []*Rule) *Set {
-	s := &Set{revision: revision, all: slices.Clone(all), byKey: map[string][]*Rule{}}
-	slices.SortStableFunc(s.all, func(a, b *Rule) int { return strings.Compare(a.Ref(), b.Ref()) })
-	for _, r := range s.all {
-		s.byKey[r.key] = append(s.byKey[r.key], r)
-	}
-	return s
-}
-
-// Revision names the content of the set.
-func (s *Set) Revision() int64 { return s.revision }
-
-// For lists the rules that wait for a trigger key, disabled ones included,
-// sorted by ref. The caller must not change the list.
-func (s *Set) For(triggerKey string) []*Rule { return s.byKey[triggerKey] }
-
-// All lists the rules, sorted by ref. The caller must not change the list.
-func (s *Set) All() []*Rule { return s.all }
-
-// Rule is the rule with the ref, or nil.
-func (s *Set) Rule(ref string) *Rule {
-	i, found := slices.BinarySearchFunc(s.all, ref, func(r *Rule, ref string) int { return strings.Compare(r.Ref(), ref) })
-	if !found {
-		return nil
-	}
-	return s.all[i]
-}

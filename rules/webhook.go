@@ -76,25 +76,6 @@ func CompileWebhook(trigger *attune.Trigger) (*Webhook, []attune.Fault) {
 	return w, nil
 }
 
-// bodyPath is the path within body of a split that is a plain look-up, such
-// as {{ body.alerts }}. Of any other nobody knows what to leave out of body.
-func bodyPath(split string) (names []string, ok bool) {
-	if !strings.HasPrefix(split, "{{") || !strings.HasSuffix(split, "}}") {
-		return nil, false
-	}
-	p, err := parsePath("trigger." + strings.TrimSpace(split[2:len(split)-2]))
-	if err != nil || len(p) == 0 || p[0].name != "body" {
-		return nil, false
-	}
-	for _, s := range p[1:] {
-		if s.isIndex || strings.ContainsAny(s.name, " |()+-*/~%{}") {
-			return nil, false
-		}
-		names = append(names, s.name)
-	}
-	return names, true
-}
-
 // Fire is [Webhook.Fire] for a trigger whose webhook nobody keeps.
 func Fire(trigger *attune.Trigger, headers map[string]string, body any) ([]Firing, error) {
 	w, faults := CompileWebhook(trigger)

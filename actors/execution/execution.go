@@ -58,7 +58,7 @@ type Execution struct {
 	prepared bool
 	writing  bool
 	effects  []attune.Effect // due when the write is committed
-	before   was             // what is being left, in case the store refuses the new state
+	before   *was            // what is being left, in case the store refuses the new state
 	held     []any
 	// answered means that the worker answered for the newest attempt, so that
 	// there is nothing to repeat.
@@ -198,7 +198,10 @@ func (x *Execution) apply(ctx actor.Context, in attune.Input) {
 		return
 	}
 	x.effects = append(x.effects, effects...)
-	x.before = before
+	x.before = nil
+	if x.row.Status.Terminal() {
+		x.before = &before
+	}
 	x.save(ctx)
 }
 
@@ -247,7 +250,7 @@ func (x *Execution) rejected(ctx actor.Context, reason string) {
 	x.row.Version--
 	x.row.Result, x.row.Reason = nil, ""
 	x.row.Failure = &attune.Failure{Code: "unstorable", Message: "the result could not be stored", Detail: reason}
-	if x.row.Status.Terminal() && x.before.status.Assigned() {
+	if x.before != nil && x.before.status.Assigned() {
 		failure := x.row.Failure
 		x.row.Status, x.row.Cause, x.row.History = x.before.status, x.before.cause, slices.Clip(x.before.history)
 		if _, err := x.row.Apply(attune.Input{Signal: attune.Fail, At: x.row.Finished, Failure: failure, Reason: reason}); err != nil {

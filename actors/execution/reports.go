@@ -4,6 +4,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors"
 	"github.com/attune-automation/attune/messages"
 )
 
@@ -30,9 +31,10 @@ func (x *Execution) evidence(ctx actor.Context, m *messages.Report) {
 	if m.Kind == messages.Started || m.Kind == messages.NotMine {
 		return
 	}
-	x.row.Witness(attune.Input{Signal: signalOf(m.Kind), At: x.now(), Attempt: m.Token.Attempt, Reason: "late report: " + m.Kind.String()})
 	x.acknowledge(m.Token, m.Worker)
-	x.save(ctx)
+	if actors.Witness(x.row, m, x.now()) {
+		x.save(ctx)
+	}
 }
 
 // started makes the attempt running. That is stored only if it lasts: most
@@ -54,7 +56,7 @@ func (x *Execution) started(_ actor.Context, m *messages.Report) {
 func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
 	x.answered = true
 	now := x.now()
-	in := attune.Input{Signal: signalOf(m.Kind), At: now, Result: m.Result, Failure: m.Failure, Reason: m.Reason, Until: now.Add(recheck)}
+	in := attune.Input{Signal: actors.SignalOf(m.Kind), At: now, Result: m.Result, Failure: m.Failure, Reason: m.Reason, Until: now.Add(recheck)}
 	switch m.Kind {
 	case messages.StoppedRun:
 		if x.row.Status != attune.Stopping { // nobody asked for it here: the worker ended it by itself
@@ -106,28 +108,6 @@ func (x *Execution) stopFailure(in attune.Input) *attune.Failure {
 		return timeoutFailure(x.row.Limits.Timeout)
 	}
 	return &attune.Failure{Code: "panic", Message: "it was stopped because its actor failed", Detail: x.row.Reason}
-}
-
-func signalOf(k messages.ReportKind) attune.Signal {
-	switch k {
-	case messages.Started:
-		return attune.Start
-	case messages.Finished:
-		return attune.Finish
-	case messages.FailedRun:
-		return attune.Fail
-	case messages.TimedOutRun:
-		return attune.TimeOut
-	case messages.StoppedRun:
-		return attune.Confirm
-	case messages.Returned:
-		return attune.Return
-	case messages.RefusedRun:
-		return attune.Refuse
-	case messages.LostRun:
-		return attune.Lose
-	}
-	return attune.NoSignal
 }
 
 func lostFailure(worker string) *attune.Failure {

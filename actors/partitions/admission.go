@@ -1,6 +1,9 @@
 package partitions
 
 import (
+	"log/slog"
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/attune-automation/attune"
@@ -25,6 +28,10 @@ type admission struct {
 // committed and acknowledged first; the rest follows in slices, which a later
 // owner would resume.
 const slice = 200
+
+// sliceRetry is how long after a slice that was not stored its event is judged
+// again.
+const sliceRetry = 5 * time.Second
 
 // admit begins an admission: ids, then an actor per execution, each of which
 // asks for a slot.
@@ -74,6 +81,7 @@ func (p *partition) name(m *messages.Admit, proposals []messages.Proposal) bool 
 		if event.ID = attune.EventID(next()); event.ID == 0 {
 			return false
 		}
+		event.Accepted = now
 		if event.Chain.Correlation == "" {
 			event.Chain.Correlation = event.ID.String()
 		}
@@ -83,7 +91,7 @@ func (p *partition) name(m *messages.Admit, proposals []messages.Proposal) bool 
 			if en.ID = attune.EnforcementID(next()); en.ID == 0 {
 				return false
 			}
-			en.Event, en.Chain = event.ID, event.Chain
+			en.Event, en.Chain, en.Created = event.ID, event.Chain, now
 		}
 		x := pr.Execution
 		if x == nil {
@@ -92,7 +100,7 @@ func (p *partition) name(m *messages.Admit, proposals []messages.Proposal) bool 
 		if x.ID = attune.ExecutionID(next()); x.ID == 0 {
 			return false
 		}
-		x.Root, x.Status = x.ID, attune.Requested
+		x.Root, x.Status, x.Requested = x.ID, attune.Requested, now
 		if en := pr.Enforcement; en != nil {
 			en.Execution, x.Enforcement, x.Event, x.Trigger, x.Chain = x.ID, en.ID, event.ID, event.Trigger, event.Chain
 		} else if x.Chain.Correlation == "" {
@@ -115,8 +123,11 @@ func (p *partition) compose(a *admission, proposals []messages.Proposal) {
 			xs = append(xs, pr.Execution)
 		}
 	}
-	if m.Event != nil && a.rest == nil {
-		m.Event.Evaluated = p.tree.Clock.Now()
+	if m.Event != nil {
+		m.Event.Evaluated = time.Time{} // a try before this one may have set it
+		if a.rest == nil {
+			m.Event.Evaluated = p.tree.Clock.Now()
+		}
 	}
 	if m.Resumed {
 		a.op = &persistence.Extend{Event: m.Event, Enforcements: ens, Executions: xs}
@@ -131,6 +142,10 @@ func (p *partition) compose(a *admission, proposals []messages.Proposal) {
 
 // postpone keeps an admission until the partition can make ids for it.
 func (p *partition) postpone(m *messages.Admit) {
+	if len(p.backlog) >= maxBacklog && m.Resumed {
+		p.judgeLater(m.Event)
+		return
+	}
 	if len(p.backlog) >= maxBacklog {
 		reply(m, messages.Admitted{Err: &attune.Error{Kind: attune.TooMuch, Code: "busy", Message: "too much waits to be admitted", Try: "again in a moment"}})
 		return
@@ -257,6 +272,9 @@ func (p *partition) adopt(ctx actor.Context, x *attune.Execution) {
 func (p *partition) follow(a *admission, committed bool) {
 	m := a.request
 	if m.Event == nil || !committed {
+		if m.Resumed { // acknowledged: it must go on
+			p.judgeLater(m.Event)
+		}
 		return
 	}
 	if a.rest != nil {
@@ -265,6 +283,13 @@ func (p *partition) follow(a *admission, committed bool) {
 	if len(m.Missed) > 0 {
 		p.tree.Tell(p.tree.Rules, &messages.EventJudged{Event: m.Event.ID, Missed: m.Missed})
 	}
+}
+
+// judgeLater has an event judged again whose slice was not stored.
+func (p *partition) judgeLater(event *attune.Event) {
+	tree := p.tree
+	tree.Log.Error("a part of an event was not stored, trying again", slog.String("event", event.ID.String()))
+	tree.Clock.AfterFunc(sliceRetry, func() { tree.Tell(tree.Rules, &messages.JudgeAgain{Event: event}) })
 }
 
 func executionsOf(op persistence.Op) []*attune.Execution {

@@ -37,11 +37,15 @@ func (f *finishes) done(n int64) {
 		return
 	}
 	f.ahead[n] = true
+	f.advance()
+	f.prove()
+}
+
+func (f *finishes) advance() {
 	for f.ahead[f.through+1] {
 		f.through++
 		delete(f.ahead, f.through)
 	}
-	f.prove()
 }
 
 // pass counts all numbers up to one that is stored, and announced now: those
@@ -51,7 +55,7 @@ func (f *finishes) pass(n int64) {
 		delete(f.ahead, i)
 	}
 	f.through = max(f.through, n)
-	f.done(f.through)
+	f.advance()
 	f.prove()
 }
 
@@ -138,5 +142,5 @@ func (f *finishes) stored(through int64) {
 	f.announced = max(f.announced, through)
 	f.part.row.AnnouncedTo = f.announced
 	f.proving = false
-	f.prove()
+	f.pass(f.announced) // of this actor's life before its restart, it may be news
 }

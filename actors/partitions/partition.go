@@ -112,6 +112,11 @@ type (
 		unannounced []*attune.Execution
 		err         error
 	}
+	unjudged struct {
+		by     *partition
+		events []*attune.Event
+		err    error
+	}
 	read struct {
 		id  attune.ExecutionID
 		row *attune.Execution
@@ -166,6 +171,10 @@ func (p *partition) Receive(ctx actor.Context) {
 		p.proven(m)
 	case *actors.BrokerStarted:
 		p.doubted()
+	case *actors.RulesStarted:
+		p.resume()
+	case *unjudged:
+		p.addUnjudged(m)
 	case *unproven:
 		p.announceAgain(m)
 	case *messages.WorkerLost, *messages.SchedulerStarted:
@@ -259,6 +268,31 @@ func (p *partition) addUnfinished(m *unfinished) {
 	}
 	p.loaded = true
 	p.open()
+}
+
+// resume hands the events that were not judged to the end to the rules again.
+// While the partition loads it does so anyway.
+func (p *partition) resume() {
+	if !p.loaded {
+		return
+	}
+	tree, store, id, self := p.tree, p.store, p.row.ID, p.self
+	tree.Lend(func() {
+		events, err := store.UnevaluatedEvents(context.Background(), id, maxUnevaluated)
+		tree.Tell(self, &unjudged{p, events, err})
+	})
+}
+
+func (p *partition) addUnjudged(m *unjudged) {
+	if m.by == p && m.err != nil {
+		tree, self := p.tree, p.self
+		tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &actors.RulesStarted{}) })
+	}
+	if m.by == p {
+		for _, ev := range m.events {
+			p.tree.Tell(p.tree.Rules, &messages.JudgeAgain{Event: ev})
+		}
+	}
 }
 
 func (p *partition) retryLoad(err error) {

@@ -100,7 +100,7 @@ func (p *Partitions) Receive(ctx actor.Context) {
 		p.claim()
 	case *claimed:
 		p.settle(ctx, m)
-	case *messages.WorkerLost, *messages.SchedulerStarted, *actors.BrokerStarted:
+	case *messages.WorkerLost, *messages.SchedulerStarted, *actors.BrokerStarted, *actors.RulesStarted:
 		for i := range attune.Partitions {
 			if p.claimed[i] != nil {
 				p.tree.Tell(p.claimed[i], m)

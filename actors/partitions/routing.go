@@ -51,11 +51,9 @@ func (p *partition) addStray(m *read) {
 		return // the worker repeats it
 	case m.err == nil && !m.row.Status.Terminal():
 		return // its actor is being made; the worker repeats it
-	case m.err == nil && r.Token.Attempt != m.row.Attempt:
-		row := m.row
-		row.Witness(attune.Input{Signal: attune.NoSignal, At: p.tree.Clock.Now(), Attempt: r.Token.Attempt, Reason: "late report: " + r.Kind.String()})
-		row.Version++
-		p.tree.Tell(p.tree.Writer, &actors.Submit{Op: &persistence.Save{Execution: row}})
+	case m.err == nil && actors.Witness(m.row, r, p.tree.Clock.Now()):
+		m.row.Version++
+		p.tree.Tell(p.tree.Writer, &actors.Submit{Op: &persistence.Save{Execution: m.row}})
 	}
 	p.tree.Tell(p.tree.Broker, &messages.ToWorker{Worker: r.Worker, Item: messages.ReportAck{Worker: r.Worker, Tokens: []attune.Token{r.Token}}})
 }

@@ -85,6 +85,8 @@ func (r *Rules) Detail() any {
 // Receive implements actor.Actor.
 func (r *Rules) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		r.tree.Tell(r.tree.Partitions, &actors.RulesStarted{})
 	case *Changed:
 		*r.current = *m
 	case *messages.OfferEvent:

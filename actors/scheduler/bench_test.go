@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -187,7 +188,7 @@ func (b *bench) do(m any) {
 func (b *bench) granted(w *slots, reset bool) *messages.GrantSlots {
 	g := &messages.GrantSlots{Worker: w.name, Incarnation: w.incarnation, Free: 1, Taken: len(w.taken)}
 	if reset {
-		g.Runners, g.Free, g.Reset = w.runners, w.limit-len(w.taken), true
+		g.Runners, g.Free, g.Reset, g.Tokens = w.runners, w.limit-len(w.taken), true, slices.Collect(maps.Keys(w.taken))
 	}
 	return g
 }

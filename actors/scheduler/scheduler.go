@@ -100,6 +100,12 @@ func (s *Scheduler) place(m *messages.Place) {
 		s.tell(m.ID, &messages.Queued{ID: m.ID, Reason: s.explain(m.Runner)})
 		return
 	}
+	for _, l := range s.loads { // its actor has lost the answer: the slot is still its own
+		if l.placed[attune.Token{Execution: m.ID, Attempt: m.Attempt}] {
+			s.tell(m.ID, &messages.Placed{ID: m.ID, Attempt: m.Attempt, Worker: l.worker, Incarnation: l.incarnation})
+			return
+		}
+	}
 	q := s.queues[m.Runner]
 	if q == nil || q.empty() {
 		if l := s.choose(m.Runner); l != nil {
@@ -187,7 +193,8 @@ func (s *Scheduler) grant(m *messages.GrantSlots) {
 		sort.Slice(s.loads, func(i, j int) bool { return s.loads[i].worker < s.loads[j].worker })
 	}
 	if m.Reset {
-		l.free, l.before = 0, max(0, m.Taken-len(l.placed))
+		under := l.underWay(m.Tokens)
+		l.free, l.before = -under, max(0, m.Taken+under-len(l.placed))
 	}
 	l.free += m.Free
 	if m.Runners != nil {
@@ -209,6 +216,17 @@ func (s *Scheduler) free(m *messages.FreeSlot) {
 	case l.before > 0:
 		l.before--
 	}
+}
+
+// underWay counts the placed attempts that the worker's actor does not know yet.
+func (l *load) underWay(known []attune.Token) int {
+	n := len(l.placed)
+	for _, t := range known {
+		if l.placed[t] {
+			n--
+		}
+	}
+	return n
 }
 
 // fill places what waits on what is free: always the oldest run that some
@@ -247,7 +265,7 @@ func (s *Scheduler) revoke(worker, incarnation string) {
 }
 
 func (s *Scheduler) giveBack(m *messages.ReturnSlots) {
-	back := &messages.SlotsReturned{Worker: m.Worker, Incarnation: m.Incarnation}
+	back := &messages.SlotsReturned{Worker: m.Worker, Incarnation: m.Incarnation, Number: m.Number}
 	if l := s.load(m.Worker, m.Incarnation); l != nil {
 		l.free = 0
 		for t := range l.placed {

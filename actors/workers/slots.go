@@ -12,7 +12,8 @@ import (
 // told of each that is taken, and grants it again when it is freed.
 
 // grant leases the free slots. With reset the scheduler forgets what it held
-// before: the sum is then right whatever it knew.
+// before and is told every taken one: the sum is then right whatever it knew, and
+// whatever it has placed meanwhile.
 func (w *worker) grant(reset bool) {
 	r := w.known.row
 	if r == nil || !w.counted || !w.alive() {
@@ -23,8 +24,12 @@ func (w *worker) grant(reset bool) {
 		return
 	}
 	if reset {
+		tokens := make([]attune.Token, 0, len(w.taken))
+		for t := range w.taken { // the scheduler only looks them up
+			tokens = append(tokens, t)
+		}
 		w.tree.Tell(w.tree.Scheduler, &messages.GrantSlots{Worker: w.name, Incarnation: r.Incarnation, Runners: r.Runners,
-			Free: max(0, r.Slots-len(w.taken)), Taken: len(w.taken), Reset: true})
+			Free: max(0, r.Slots-len(w.taken)), Taken: len(w.taken), Reset: true, Tokens: tokens})
 		return
 	}
 	w.tree.Tell(w.tree.Scheduler, &messages.GrantSlots{Worker: w.name, Incarnation: r.Incarnation, Free: 1, Taken: len(w.taken)})
@@ -59,12 +64,12 @@ func (w *worker) free(m *messages.FreeSlot) {
 // count rebuilds the taken slots after a start: what the store says, then what
 // the scheduler placed and the store may not show yet.
 func (w *worker) count(m *counted) {
-	if w.known.row == nil || m.incarnation != w.known.row.Incarnation {
+	if w.known.row == nil || m.incarnation != w.known.row.Incarnation || m.number != w.known.recounts {
 		return
 	}
 	if m.err != nil {
-		tree := w.tree
-		tree.Clock.AfterFunc(loadRetry, w.recount)
+		tree, self := w.tree, w.self
+		tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &reread{}) })
 		return
 	}
 	now := w.tree.Clock.Now()
@@ -73,11 +78,11 @@ func (w *worker) count(m *counted) {
 			w.taken[x.Token()] = now
 		}
 	}
-	w.tree.Tell(w.tree.Scheduler, &messages.ReturnSlots{Worker: w.name, Incarnation: m.incarnation})
+	w.tree.Tell(w.tree.Scheduler, &messages.ReturnSlots{Worker: w.name, Incarnation: m.incarnation, Number: m.number})
 }
 
 func (w *worker) returned(m *messages.SlotsReturned) {
-	if w.known.row == nil || m.Incarnation != w.known.row.Incarnation {
+	if w.known.row == nil || m.Incarnation != w.known.row.Incarnation || m.Number != w.known.recounts {
 		return
 	}
 	now := w.tree.Clock.Now()

@@ -50,6 +50,8 @@ type worker struct {
 type memory struct {
 	row   *attune.Worker // as stored; nil before the first registration
 	again bool           // this is not the first life of the actor
+	// recounts counts them over all lives: only the last one's answers count.
+	recounts int64
 }
 
 func newWorker(tree *actors.Tree, store persistence.Loader, name string, known *memory) *worker {
@@ -85,6 +87,7 @@ type (
 	reread  struct{ row *attune.Worker }
 	counted struct {
 		incarnation string
+		number      int64
 		rows        []*attune.Execution
 		err         error
 	}
@@ -165,11 +168,14 @@ func (w *worker) read() {
 }
 
 // adopt goes on with a stored row that this life of the actor did not write;
-// nil means that it is to be read again.
+// nil means that it is to be read, or its slots counted, again.
 func (w *worker) adopt(row *attune.Worker) {
 	switch known := w.known.row; {
 	case row == nil:
 		w.read()
+		if w.alive() && !w.counted {
+			w.recount()
+		}
 		return
 	case known != nil && known.Version >= row.Version:
 		return
@@ -369,10 +375,15 @@ func contains(all []string, s string) bool {
 	return false
 }
 
+// recount rebuilds the taken slots. Nothing is granted until it is done: a slot
+// granted between the scheduler's answer and the sum made of it would be granted
+// twice.
 func (w *worker) recount() {
-	tree, store, self, incarnation := w.tree, w.store, w.self, w.known.row.Incarnation
+	w.counted = false
+	w.known.recounts++
+	tree, store, self, incarnation, number := w.tree, w.store, w.self, w.known.row.Incarnation, w.known.recounts
 	tree.Lend(func() {
 		rows, err := store.ExecutionsOn(context.Background(), incarnation)
-		tree.Tell(self, &counted{incarnation, rows, err})
+		tree.Tell(self, &counted{incarnation, number, rows, err})
 	})
 }

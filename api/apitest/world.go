@@ -88,7 +88,7 @@ func ID(n int) attune.ID { return attune.MakeID(Noon.Sub(attune.Epoch).Milliseco
 // signals. Each comes a second after the one before.
 func Execution(t testing.TB, n int, signals ...attune.Input) *attune.Execution {
 	t.Helper()
-	x := &attune.Execution{ID: attune.ExecutionID(ID(n)), Action: "demo.greet", Runner: "echo", Status: attune.Requested, Version: 1,
+	x := &attune.Execution{ID: attune.ExecutionID(ID(n)), Requested: ID(n).Time(), Action: "demo.greet", Runner: "echo", Status: attune.Requested, Version: 1,
 		Parameters: []byte(`{"message":"hello","password":"hunter22"}`), Chain: attune.Chain{Principal: "operator"}}
 	x.Root, x.Chain.Correlation = x.ID, x.ID.String()
 	a, err := Pack(t).Action(x.Action)

@@ -26,7 +26,7 @@ func (p *program) sendCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "send TRIGGER [NAME=TEXT | NAME:=JSON | @FILE]...",
 		Short:   "Hand an event in",
-		Example: "  attune event send examples.greeting name=World\n  attune event send examples.greeting @payload.json --dedupe 42",
+		Example: "  attune event send core.st2.webhook?url=hello --json '{\"body\":{\"name\":\"World\"}}'\n  attune event send examples.alertmanager @payload.json --dedupe 42",
 		Args:    minArgs("TRIGGER"),
 		RunE: func(c *cobra.Command, args []string) error {
 			payload, err := p.assignments(document, args[1:])

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/packs"
+	"github.com/attune-automation/attune/packs/core"
 )
 
 func (p *program) packCommand() *cobra.Command {
@@ -40,7 +42,7 @@ func (p *program) checkCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			faults := 0
 			all := []checked{}
-			for _, k := range packs.Load(dirs...) {
+			for _, k := range withCore(packs.Load(dirs...)) {
 				faults += len(k.Faults)
 				all = append(all, checked{k.Ref, len(k.Actions), len(k.Triggers), len(k.Rules), append([]attune.Fault{}, k.Faults...)})
 			}
@@ -54,6 +56,14 @@ func (p *program) checkCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// withCore holds packs against each other and against the built-in one, so that
+// a rule that names what nobody has is found too. They come back sorted by ref.
+func withCore(loaded []*attune.Pack) []*attune.Pack {
+	all := append([]*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, loaded...)
+	checked := packs.NewSnapshot(all).Packs()
+	return slices.DeleteFunc(slices.Clone(checked), func(k *attune.Pack) bool { return k.Ref == core.Ref && k.Dir == "" })
 }
 
 func (p *program) showChecked(all []checked) error {

@@ -122,12 +122,12 @@ func scene(t *testing.T) *apitest.World {
 			w.Store.Print(x.Token(), persistence.Stderr, "a word on stderr\n")
 		}
 	}
-	event := &attune.Event{ID: attune.EventID(apitest.ID(1)), Trigger: "demo.alert", Payload: []byte(`{"item":{"status":"firing"}}`),
+	event := &attune.Event{ID: attune.EventID(apitest.ID(1)), Accepted: apitest.ID(1).Time(), Trigger: "demo.alert", Payload: []byte(`{"item":{"status":"firing"}}`),
 		Chain: attune.Chain{Principal: "am"}, Evaluated: apitest.Noon}
 	x := apitest.Execution(t, 3, lives["hello"]...)
 	x.Event, x.Enforcement, x.Rule, x.Trigger = event.ID, attune.EnforcementID(apitest.ID(2)), "demo.on_alert", event.Trigger
 	w.Store.Print(x.Token(), persistence.Stdout, "hello from a rule\n")
-	w.Store.Put(event, x, &attune.Enforcement{ID: x.Enforcement, Event: event.ID, Rule: x.Rule, Action: x.Action, Status: attune.EnforcementCreated, Execution: x.ID})
+	w.Store.Put(event, x, &attune.Enforcement{ID: x.Enforcement, Event: event.ID, Rule: x.Rule, Action: x.Action, Status: attune.EnforcementCreated, Execution: x.ID, Created: apitest.ID(1).Time()})
 	w.Engine.Judged = []attune.Evaluation{{Rule: "demo.other", Event: event.ID, Criteria: []attune.CriterionResult{
 		{Path: "trigger.item.status", Type: "equals", Left: "firing", Right: "resolved"}}}}
 	w.Engine.Request = func(r api.ExecutionRequest) (api.ExecutionReceipt, error) {

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/attune-automation/attune"
@@ -32,7 +33,8 @@ func (s *Store) resolve(writer string, op persistence.Op) (a persistence.Answer)
 		return s.resolveExtend(writer, op)
 	case *persistence.Save:
 		x := s.executions.rows[op.Execution.ID]
-		done = x != nil && x.writer == writer && x.row.Version == op.Execution.Version
+		// An actor's life before its restart may have written the same version: only the history tells them apart.
+		done = x != nil && x.writer == writer && x.row.Version == op.Execution.Version && bytes.Equal(x.row.History, op.Execution.History)
 	case *persistence.SaveWorker:
 		w := s.workers[op.Worker.Name]
 		done = w != nil && w.writer == writer && w.row.Version == op.Worker.Version && w.row.Incarnation == op.Worker.Incarnation

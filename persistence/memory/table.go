@@ -59,12 +59,13 @@ func remove[K cmp.Ordered](ids []K, id K) []K {
 func copyEvent(e *attune.Event) *attune.Event {
 	c := *e
 	c.Payload = document(c.Payload)
-	c.OccurredAt, c.Evaluated = stored(c.OccurredAt), stored(c.Evaluated)
+	c.Accepted, c.OccurredAt, c.Evaluated = stored(c.Accepted), stored(c.OccurredAt), stored(c.Evaluated)
 	return &c
 }
 
 func copyEnforcement(e *attune.Enforcement) *attune.Enforcement {
 	c := *e
+	c.Created = stored(c.Created)
 	c.Evaluation = document(c.Evaluation)
 	c.Failure = copyFailure(c.Failure)
 	return &c
@@ -73,7 +74,7 @@ func copyEnforcement(e *attune.Enforcement) *attune.Enforcement {
 func copyExecution(x *attune.Execution) *attune.Execution {
 	c := x.Clone()
 	c.Parameters, c.Result, c.History = document(c.Parameters), document(c.Result), document(c.History)
-	c.Limits.Deadline = stored(c.Limits.Deadline)
+	c.Requested, c.Limits.Deadline = stored(c.Requested), stored(c.Limits.Deadline)
 	c.Until, c.Started, c.Finished = stored(c.Until), stored(c.Started), stored(c.Finished)
 	c.Failure = copyFailure(c.Failure)
 	return c

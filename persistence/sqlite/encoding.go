@@ -117,6 +117,7 @@ func (e *encoder) eventSpec(v *attune.Event) []byte {
 	e.time(v.OccurredAt)
 	e.chain(v.Chain)
 	e.int(v.RulesRevision)
+	e.time(v.Accepted)
 	return e.end()
 }
 
@@ -126,6 +127,7 @@ func decodeEvent(spec []byte, v *attune.Event) error {
 	v.OccurredAt = d.time()
 	v.Chain = d.chain()
 	v.RulesRevision = d.int()
+	v.Accepted = d.time()
 	return d.err()
 }
 
@@ -135,6 +137,7 @@ func (e *encoder) enforcementSpec(v *attune.Enforcement) []byte {
 	e.int(int64(v.Execution))
 	e.failure(v.Failure)
 	e.chain(v.Chain)
+	e.time(v.Created)
 	return e.end()
 }
 
@@ -144,6 +147,7 @@ func decodeEnforcement(spec []byte, v *attune.Enforcement) error {
 	v.Execution = attune.ExecutionID(d.int())
 	v.Failure = d.failure()
 	v.Chain = d.chain()
+	v.Created = d.time()
 	return d.err()
 }
 
@@ -158,6 +162,7 @@ func (e *encoder) executionSpec(v *attune.Execution) []byte {
 	e.int(int64(v.Limits.Timeout))
 	e.int(int64(v.Limits.Grace))
 	e.time(v.Limits.Deadline)
+	e.time(v.Requested)
 	return e.end()
 }
 
@@ -180,6 +185,7 @@ func decodeExecution(spec, state []byte, v *attune.Execution) error {
 	v.Root = attune.ExecutionID(d.int())
 	v.Chain = d.chain()
 	v.Limits = attune.Limits{Timeout: time.Duration(d.int()), Grace: time.Duration(d.int()), Deadline: d.time()}
+	v.Requested = d.time()
 	if err := d.err(); err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (f *fixture) newEvent(partition int) *attune.Event {
 	id := attune.EventID(f.id(partition))
 	return &attune.Event{
 		ID: id, Trigger: "core.st2.webhook?url=sample", Payload: []byte(`{"body": {"name": "Ünïcode 🙂", "n": 1}}`), Dedupe: "d-" + id.String(),
-		OccurredAt: at(-5), Chain: chain(id), RulesRevision: 7, Evaluated: at(9),
+		Accepted: at(3), OccurredAt: at(-5), Chain: chain(id), RulesRevision: 7, Evaluated: at(9),
 	}
 }
 
@@ -46,7 +46,7 @@ func (f *fixture) newEvent(partition int) *attune.Event {
 func (f *fixture) newEnforcement(e attune.EventID, rule string) *attune.Enforcement {
 	return &attune.Enforcement{
 		ID: attune.EnforcementID(f.id(e.Partition())), Event: e, Rule: rule, RuleHash: "hash-" + rule, Action: "core.local",
-		Status: attune.EnforcementCreated, Evaluation: []byte(`{"rule": "` + rule + `", "matched": true}`), Chain: chain(e),
+		Status: attune.EnforcementCreated, Evaluation: []byte(`{"rule": "` + rule + `", "matched": true}`), Chain: chain(e), Created: at(4),
 	}
 }
 
@@ -54,7 +54,7 @@ func (f *fixture) newEnforcement(e attune.EventID, rule string) *attune.Enforcem
 func (f *fixture) newExecution(partition int) *attune.Execution {
 	id := attune.ExecutionID(f.id(partition))
 	x := &attune.Execution{
-		ID: id, Action: "core.local", ActionHash: "hash-of-core.local", Runner: "local-shell-cmd",
+		ID: id, Requested: at(2), Action: "core.local", ActionHash: "hash-of-core.local", Runner: "local-shell-cmd",
 		Parameters: []byte(`{"cmd": "echo hello", "env": {}}`), Root: id, Chain: chain(id),
 		Limits:  attune.Limits{Timeout: 90 * time.Second, Grace: 10 * time.Second, Deadline: at(1_000_000)},
 		Version: 1, Status: attune.Requested,

@@ -1,4 +1,4 @@
-package rules
+package pattern
 
 import (
 	"testing"
@@ -16,7 +16,7 @@ func TestBothEnginesAgree(t *testing.T) {
 	}
 	linear := 0
 	for _, p := range patterns {
-		r, err := compileRegex(p)
+		r, err := Compile(p, Options{})
 		if err != nil {
 			t.Errorf("%q: %v", p, err)
 			continue

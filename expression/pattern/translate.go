@@ -1,7 +1,8 @@
-package rules
+package pattern
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -14,6 +15,33 @@ type translation struct {
 	ascii bool
 	// netForm is for the backtracking engine, which speaks .NET's dialect.
 	netForm string
+	// groups is how many groups there are, names the numbers of the named ones.
+	groups int
+	names  map[string]int
+	// verbose: a # may begin a comment up to the end of the line.
+	verbose bool
+}
+
+// frame is the form within flags, and bound to the beginning of the text.
+func (t translation) frame(form string, o Options) string {
+	end := ")"
+	if t.verbose {
+		end = "\n)" // white space there, and the end of a comment
+	}
+	if o.Anchored {
+		form = `\A(?:` + form + end
+	}
+	flags := ""
+	if o.IgnoreCase {
+		flags += "i"
+	}
+	if o.DotAll {
+		flags += "s"
+	}
+	if flags != "" {
+		form = "(?" + flags + ")" + form
+	}
+	return form
 }
 
 // classes are Python's, spelled out: Go's are ASCII, and .NET's \w is another.
@@ -26,6 +54,9 @@ var classes = map[byte]string{
 // asciiNegated are Go's forms of \D, \W and \S within [...].
 var asciiNegated = map[byte]string{'D': `\D`, 'W': `\W`, 'S': `\x00-\x08\x0e-\x1b\x21-\x7f`}
 
+// verboseFlag sets the flag x.
+var verboseFlag = regexp.MustCompile(`\(\?[a-zA-Z]*x`)
+
 // inlineFlags are the groups that set flags which both engines share.
 var inlineFlags = regexp.MustCompile(`^\(\?[is]+\)`)
 
@@ -37,13 +68,16 @@ type translator struct {
 	rest    string
 	net, re strings.Builder
 	out     translation
+	// number gives each group its number in .NET, which would count those with
+	// a name last.
+	number bool
 	// negated are the classes \D, \W and \S met within [...].
 	negated []string
 }
 
 // translate never fails: a pattern that is wrong is refused by the engines.
 func translate(pattern string) translation {
-	t := &translator{rest: pattern, out: translation{plain: true}}
+	t := &translator{rest: pattern, number: strings.Contains(pattern, "(?P<"), out: translation{plain: true, names: map[string]int{}, verbose: verboseFlag.MatchString(pattern)}}
 	if flags := inlineFlags.FindString(pattern); flags != "" {
 		t.both(flags, flags)
 	}
@@ -171,23 +205,51 @@ func (t *translator) class() {
 }
 
 func (t *translator) group() {
-	for _, g := range []struct{ token, net string }{
-		{"(?P<", "(?<"}, // named
-		{"(?:", "(?:"},
-	} {
-		if strings.HasPrefix(t.rest, g.token) {
-			t.write(g.token, g.net, g.token)
+	switch {
+	case strings.HasPrefix(t.rest, "(?P<"):
+		t.out.groups++
+		if end := strings.IndexByte(t.rest, '>'); end > 0 {
+			token := t.rest[:end+1]
+			t.out.names[token[len("(?P<"):end]] = t.out.groups
+			t.write(token, t.numbered(), token)
+			return
+		}
+		t.onlyNet("(?P<", "(?P<") // never closed: the engine says so
+	case strings.HasPrefix(t.rest, "(?:"):
+		t.both("(?:", "(?:")
+	case strings.HasPrefix(t.rest, "(?P="), strings.HasPrefix(t.rest, "(?("):
+		t.named(t.rest[:3] == "(?P")
+	case strings.HasPrefix(t.rest, "(?"):
+		t.onlyNet("(?", "(?") // lookaround, comment, flags
+	default:
+		t.out.groups++
+		t.write("(", t.numbered(), "(")
+	}
+}
+
+// numbered opens the group that was counted last.
+func (t *translator) numbered() string {
+	if !t.number {
+		return "("
+	}
+	return "(?<" + strconv.Itoa(t.out.groups) + ">"
+}
+
+// named translates what names a group: (?P=x), and the condition (?(x)a|b).
+func (t *translator) named(reference bool) {
+	const size = len("(?P=")
+	if end := strings.IndexByte(t.rest, ')'); end > size-1 {
+		name := t.rest[size-1 : end]
+		name = strings.TrimPrefix(name, "=")
+		number, known := t.out.names[name]
+		switch token := t.rest[:end+1]; {
+		case known && reference:
+			t.onlyNet(token, `\k<`+strconv.Itoa(number)+">")
+			return
+		case known:
+			t.onlyNet(token, "(?("+strconv.Itoa(number)+")")
 			return
 		}
 	}
-	if name, ok := strings.CutPrefix(t.rest, "(?P="); ok {
-		if end := strings.IndexByte(name, ')'); end > 0 {
-			t.onlyNet(t.rest[:len("(?P=")+end+1], `\k<`+name[:end]+">")
-			return
-		}
-	}
-	if strings.HasPrefix(t.rest, "(?") {
-		t.out.plain = false // lookaround, comment, condition, flags
-	}
-	t.both("(", "(")
+	t.onlyNet("(?", "(?")
 }
