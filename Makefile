@@ -9,7 +9,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # Packages (folders, with all below) whose tests run without the race detector, and why:
 #   persistence/sqlite   the pure-Go SQLite engine is many times slower under it, and bulk
 #                        tests are most of what this package has; make race includes it
-RACE_EXCLUDE := persistence/sqlite
+#   test/sim             has one goroutine by design, and many thousand turns
+RACE_EXCLUDE := persistence/sqlite test/sim
 
 # What to test, and further flags of go test: make test PKG=./rules/... ARGS='-run Explain'
 PKG  ?= ./...
@@ -51,11 +52,16 @@ floors: ## who may import whom, and the other house rules
 race: ## all tests under the race detector, the slow ones too
 	ATTUNE_TEST_REQUIRE="race,$$ATTUNE_TEST_REQUIRE" $(MAKE) --no-print-directory test RACE_EXCLUDE=
 
-sim: ## the runtime in the seeded simulation
+sim: ## the runtime in the seeded simulation; SEED=N replays one, with its trace in bin/
+ifdef SEED
+	@mkdir -p bin
+	go test -count=1 -v ./test/sim -run '^TestSeeds$$' -args -seed $(SEED) -story $(CURDIR)/bin/sim-$(SEED).trace
+else
 	go test -count=1 ./test/sim/...
+endif
 
 mutants: ## breaks the product on purpose; each break must turn a test red
-	go run ./test/mutants
+	ATTUNE_MUTANTS=1 go test -count=1 -v -timeout 30m ./test/mutants
 
 bench: ## throughput and latency on this machine
 	go run ./test/bench
