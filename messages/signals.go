@@ -202,7 +202,12 @@ type CheckIncarnation struct {
 
 // WorkerLost is the stored fact that an incarnation is lost. Nothing of it runs
 // any more.
-type WorkerLost struct{ Worker, Incarnation string }
+type WorkerLost struct {
+	Worker, Incarnation string
+	// Left means that it left in order: it had ended all it started, and every
+	// end was acknowledged.
+	Left bool
+}
 
 // ToExecution carries a message to an execution by its id.
 type ToExecution struct {

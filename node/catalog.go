@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/attune-automation/attune"
 	actorrules "github.com/attune-automation/attune/actors/rules"
@@ -40,30 +39,21 @@ func judge(set *rules.Set) actorrules.Judge {
 			return nil, nil
 		}
 		payload, err := expression.DecodeJSON(event.Payload)
-		for _, r := range candidates {
-			if err != nil {
+		if err != nil {
+			for _, r := range candidates {
 				missed = append(missed, attune.Evaluation{Rule: r.Ref(), Error: "the payload is not JSON: " + err.Error()})
-				continue
 			}
-			m := judgeOne(r, event, payload)
-			if !m.Matched {
+			return nil, missed
+		}
+		for _, m := range set.Judge(event, payload) {
+			if m.Matched {
+				proposals = append(proposals, propose(m))
+			} else {
 				missed = append(missed, m.Evaluation)
-				continue
 			}
-			proposals = append(proposals, propose(m))
 		}
 		return proposals, missed
 	}
-}
-
-// judgeOne keeps a fault of the evaluator from harming more than its rule.
-func judgeOne(r *rules.Rule, event *attune.Event, payload any) (m rules.Match) {
-	defer func() {
-		if p := recover(); p != nil {
-			m = rules.Match{Rule: r, Evaluation: attune.Evaluation{Rule: r.Ref(), Error: fmt.Sprintf("the evaluator failed: %v", p)}}
-		}
-	}()
-	return r.Judge(event, payload)
 }
 
 // propose is what a match is to become: an enforcement, and its execution

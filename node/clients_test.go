@@ -66,12 +66,14 @@ func (r *rig) place(o *order) error {
 		receipt, err := r.OfferEvent(r.Context(), api.EventOffer{Trigger: one, Payload: fmt.Appendf(nil, `{"ms":%d}`, ms), Dedupe: key})
 		if err == nil {
 			o.event = receipt.ID
+			_, err = r.rows.Event(r.Context(), o.event) // acknowledged is stored
 		}
 		return err
 	}
 	id, err := r.requestOf("t.run", settings{MS: ms, Print: 2}, api.ExecutionRequest{Dedupe: key})
 	if err == nil {
 		o.execution = id
+		_, err = r.rows.Execution(r.Context(), id)
 	}
 	return err
 }
@@ -88,6 +90,16 @@ func (r *rig) fulfilled(all []*order, spare func(*attune.Execution) bool) {
 			}
 		}
 		return r.running() == 0
+	})
+	// What was announced is proven within seconds, so that it is not announced
+	// again for ever.
+	r.until("all ends are proven announced", 20*time.Second, func() bool {
+		for _, p := range r.rows.Rows().Partitions {
+			if p.AnnouncedTo != p.FinishNumber {
+				return false
+			}
+		}
+		return true
 	})
 	rows := r.rows.Rows()
 	of := map[attune.EventID]int{}
@@ -123,14 +135,4 @@ func (r *rig) fulfilled(all []*order, spare func(*attune.Execution) bool) {
 			return err == nil && free(d.Detail, w.machine.name) == w.slots
 		})
 	}
-	// What was announced is proven within seconds, so that nothing is announced
-	// again for ever.
-	r.until("all ends are proven announced", 20*time.Second, func() bool {
-		for _, p := range r.rows.Rows().Partitions {
-			if p.AnnouncedTo != p.FinishNumber {
-				return false
-			}
-		}
-		return true
-	})
 }

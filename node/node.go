@@ -61,6 +61,8 @@ type Node struct {
 	draining atomic.Bool
 	// window holds a token per request that is not yet durable.
 	window chan struct{}
+	drain  sync.Mutex
+	taken  int // places in the window that Drain took; guarded by drain
 	ended  [attune.Abandoned + 1]atomic.Int64
 
 	fatalOnce sync.Once
@@ -119,14 +121,17 @@ func (n *Node) Failed() <-chan struct{} { return n.fatal }
 func (n *Node) Reason() string { return n.reason }
 
 // Drain takes no more requests and returns when those under way are durable, or
-// ctx ends. What runs goes on; what waits is stored and waits for the next
-// start.
+// ctx ends; then it may be called again. What runs goes on; what waits is stored
+// and waits for the next start.
 func (n *Node) Drain(ctx context.Context) error {
 	n.draining.Store(true)
 	n.tree.Tell(n.tree.Scheduler, &messages.StopPlacing{})
-	for range maxAdmissions {
+	n.drain.Lock()
+	defer n.drain.Unlock()
+	for n.taken < maxAdmissions { // and keep them: nothing gets in any more
 		select {
 		case n.window <- struct{}{}:
+			n.taken++
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -23,7 +23,7 @@ func TestAPanicOnAnyMessageLosesNothing(t *testing.T) {
 	}
 	for _, pair := range pairs {
 		at := []int{1}
-		if n := probe.seen[pair]; n > 4 {
+		if n := probe.seen[pair]; n > 60 {
 			at = append(at, n/2)
 		}
 		for _, nth := range at {
@@ -44,12 +44,12 @@ func TestAPanicOnAnyMessageLosesNothing(t *testing.T) {
 // the next incarnation goes on.
 func underPanic(r *rig, s *sabotage) {
 	r.Helper()
-	r.observe = s.observe
-	all := orders(40)
+	r.observe.set(s.observe)
+	all := orders(24)
 	r.revive()
 	r.startWorker("a", 3)
 	r.startWorker("b", 2)
-	for _, part := range [][]*order{all[:20], all[20:]} {
+	for _, part := range [][]*order{all[:12], all[12:]} {
 		r.drive(part)
 		time.Sleep(100 * time.Millisecond)
 		r.restart() // with work under way
@@ -63,13 +63,20 @@ func underPanic(r *rig, s *sabotage) {
 	r.fulfilled(all, nil)
 }
 
+func (r *rig) hasFailed() bool {
+	select {
+	case <-r.Failed():
+		return true
+	default:
+		return false
+	}
+}
+
 // revive starts the next incarnation of a node that has failed, and reports
 // whether it had.
 func (r *rig) revive() bool {
 	r.Helper()
-	select {
-	case <-r.Failed():
-	default:
+	if !r.hasFailed() {
 		return false
 	}
 	if r.Ready() == nil {

@@ -41,8 +41,9 @@ type rig struct {
 	writes  *writes
 	broker  messages.Broker
 	log     *slog.Logger
-	observe func(path, kind string, message any) // nil, or what the node's Observe calls
-	fault   func(method string, call int) memory.Fault
+	observe hook[func(path, kind string, message any)] // what the node's Observe calls
+	fault   hook[func(method string, call int) memory.Fault]
+	lose    hook[func(exchange messages.Exchange, key string, m any) bool] // which messages get lost
 
 	*node.Node  // the present incarnation, nil while it is down
 	lent        *node.Lent
@@ -78,8 +79,14 @@ func newRig(t *testing.T) *rig {
 		out = t.Output()
 	}
 	r := &rig{T: t, ledger: newLedger(t), rows: memory.New(memory.Config{Clock: database{}, Exclusive: true}), writes: &writes{},
-		broker: brokermemory.New(brokermemory.Config{}), log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		log:      slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		machines: map[string]*machine{}, workers: map[string]*process{}}
+	r.broker = brokermemory.NewFaulty(brokermemory.New(brokermemory.Config{}), database{}, func(x messages.Exchange, key string, m any) brokermemory.Fate {
+		if lose, ok := r.lose.get(); ok && lose(x, key, m) {
+			return nil
+		}
+		return brokermemory.Passes
+	})
 	if _, err := r.broker.Subscribe(messages.Executions, "#", r.hear); err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +98,7 @@ func (r *rig) Errorf(format string, args ...any) { r.T.Helper(); r.T.Errorf(form
 func (r *rig) Fatalf(format string, args ...any) { r.T.Helper(); r.T.Fatalf(format, args...) }
 func (r *rig) Fatal(args ...any)                 { r.T.Helper(); r.T.Fatal(args...) }
 func (r *rig) Helper()                           { r.T.Helper() }
+func (r *rig) Error(args ...any)                 { r.T.Helper(); r.T.Error(args...) }
 func (r *rig) Context() context.Context          { return r.T.Context() }
 
 // start starts a node incarnation on the store and waits until it takes work.
@@ -108,16 +116,16 @@ func (r *rig) boot() {
 	r.lent, r.turns = &node.Lent{}, node.NewTurns()
 	r.writes.reset(r.rows)
 	faulty := memory.NewFaulty(r.writes, func(method string, call int) memory.Fault {
-		if r.fault != nil {
-			return r.fault(method, call)
+		if fault, ok := r.fault.get(); ok {
+			return fault(method, call)
 		}
 		return memory.Fault{}
 	})
 	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d"},
 		node.Parts{Clock: node.NewClock(), Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Log: r.log,
 			Observe: func(path, kind string, m any) {
-				if r.observe != nil {
-					r.observe(path, kind, m)
+				if observe, ok := r.observe.get(); ok {
+					observe(path, kind, m)
 				}
 			}})
 	if err := r.SetCatalog(r.Context(), catalog()); err != nil {
@@ -146,7 +154,8 @@ func (r *rig) crash() {
 
 // end ends everything, so that no goroutine outlives the bubble.
 func (r *rig) end() {
-	r.fault, r.observe = nil, nil
+	r.fault.clear()
+	r.observe.clear()
 	for _, name := range slices.Collect(maps.Keys(r.workers)) {
 		r.kill(name)
 	}
@@ -312,6 +321,8 @@ func (r *rig) allOnce(limit time.Duration) {
 		}
 		return r.running() == 0
 	})
+	time.Sleep(100 * time.Millisecond) // the ends are announced, also where the store hid them for a moment
+	synctest.Wait()
 	for _, x := range r.rows.Rows().Executions {
 		if fault := r.once(x); fault != "" {
 			r.Errorf("%s", fault)

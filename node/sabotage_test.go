@@ -3,6 +3,8 @@ package node_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strings"
 	"sync"
 )
 
@@ -33,7 +35,7 @@ func (s *sabotage) observe(path, kind string, m any) {
 	}
 }
 
-// times is a copy of what was seen.
+// count is how often it struck.
 func (s *sabotage) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,6 +21,13 @@ type writes struct {
 	puts  map[attune.ExecutionID]int // admissions
 }
 
+// then sets the hook.
+func (w *writes) then(after func(op persistence.Op) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.after = after
+}
+
 // reset gives the store to a new incarnation.
 func (w *writes) reset(store persistence.Store) {
 	w.mu.Lock()

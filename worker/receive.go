@@ -120,6 +120,9 @@ func (w *Worker) dispatched(d *messages.Dispatch) {
 	runner, ok := w.config.Runners[d.Runner]
 	switch {
 	case w.draining:
+		if len(w.outbox.all) == 0 { // a node that has just started does not know, and would send it again at once
+			w.announce(messages.Draining{Worker: w.config.Name, Incarnation: w.incarnation})
+		}
 		w.close(a, messages.Report{Kind: messages.Returned, Reason: "the worker drains"})
 	case !ok:
 		w.close(a, messages.Report{Kind: messages.RefusedRun, Reason: "the worker has no runner " + d.Runner})

@@ -121,8 +121,11 @@ func (x *Execution) workerLost(ctx actor.Context, m *messages.WorkerLost) {
 		return
 	}
 	in := attune.Input{Signal: attune.Lose, At: x.now(), Failure: lostFailure(x.row.Worker), Reason: "its worker was lost"}
-	if x.row.Status == attune.Stopping {
+	switch {
+	case x.row.Status == attune.Stopping:
 		in.Failure = x.stopFailure(in)
+	case m.Left && x.row.Status == attune.Scheduled: // it never started and never will
+		in = attune.Input{Signal: attune.Return, At: x.now(), Reason: "its worker left before it began, waiting for a free slot", Until: x.now().Add(recheck)}
 	}
 	x.apply(ctx, in)
 }

@@ -53,6 +53,8 @@ type entry struct {
 	panicked string
 	// stopped means that its actor was given up just now.
 	stopped bool
+	// reading means that its state will be read in a while.
+	reading bool
 }
 
 const (
@@ -353,7 +355,9 @@ func (p *partition) terminated(ctx actor.Context, m *actor.Terminated) {
 	if e := p.live[id]; err == nil && e != nil && e.stopped {
 		next := p.spawn(ctx, id)
 		next.panicked = e.panicked
-		p.read(id, nil)
+		if next.reading = e.reading; !next.reading {
+			p.readLater(id)
+		}
 	}
 }
 
@@ -367,6 +371,11 @@ func (p *partition) read(id attune.ExecutionID, stray *messages.Report) {
 }
 
 func (p *partition) readLater(id attune.ExecutionID) {
+	e := p.live[id]
+	if e == nil || e.reading {
+		return
+	}
+	e.reading = true
 	tree, self := p.tree, p.self
 	tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &messages.Recover{ID: id}) })
 }
@@ -377,6 +386,9 @@ func (p *partition) addRead(_ actor.Context, m *read) {
 		return
 	}
 	e := p.live[m.id]
+	if e != nil {
+		e.reading = false
+	}
 	switch {
 	case e == nil:
 	case m.err != nil:

@@ -186,7 +186,7 @@ func (w *worker) adopt(row *attune.Worker) {
 		w.recount()
 		return
 	}
-	w.tree.Tell(w.tree.Partitions, &messages.WorkerLost{Worker: w.name, Incarnation: row.Incarnation})
+	w.tree.Tell(w.tree.Partitions, &messages.WorkerLost{Worker: w.name, Incarnation: row.Incarnation, Left: row.State == attune.WorkerLeft})
 }
 
 func (w *worker) again() {
@@ -303,7 +303,7 @@ func (w *worker) end(state attune.WorkerState, why string) {
 		}
 		w.tree.Log.Log(context.Background(), level, "worker "+state.String(), slog.String("worker", w.name), slog.String("incarnation", next.Incarnation), slog.String("reason", why))
 		w.taken, w.counted = map[attune.Token]time.Time{}, false
-		w.tree.Tell(w.tree.Partitions, &messages.WorkerLost{Worker: w.name, Incarnation: next.Incarnation})
+		w.tree.Tell(w.tree.Partitions, &messages.WorkerLost{Worker: w.name, Incarnation: next.Incarnation, Left: state == attune.WorkerLeft})
 	})
 }
 
@@ -348,7 +348,7 @@ func (w *worker) check(m *messages.CheckIncarnation) {
 		return // its successor may hold the journal
 	}
 	w.tree.Tell(w.tree.Partition(m.Execution.Partition()), &messages.ToExecution{ID: m.Execution,
-		Message: &messages.WorkerLost{Worker: m.Worker, Incarnation: m.Incarnation}})
+		Message: &messages.WorkerLost{Worker: m.Worker, Incarnation: m.Incarnation, Left: row.Incarnation == m.Incarnation && row.State == attune.WorkerLeft}})
 }
 
 func (w *worker) send(item any) {
