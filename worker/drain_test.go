@@ -33,7 +33,7 @@ func TestADrainTakesNothingAndLosesNothing(t *testing.T) {
 	r.acks = true
 	r.advance(2 * time.Second)
 	r.expect("left", left, 1)
-	r.expect("draining", all[messages.Draining](r), "[{w w-1 false} {w w-1 true}]")
+	r.expect("draining, also to who dispatched in vain", all[messages.Draining](r), "[{w w-1 false} {w w-1 false} {w w-1 true}]")
 	all[messages.Heartbeat](r)
 	r.advance(time.Minute)
 	r.expect("silent", len(all[messages.Heartbeat](r)), 0)

@@ -1,0 +1,52 @@
+package mutants
+
+// mutant is one way to break the product.
+type mutant struct {
+	// name says what is broken, as the promise that falls.
+	name string
+	// file is changed, relative to the root of the repository: old, which is
+	// there exactly once, becomes broken.
+	file, old, broken string
+	// pkg and args are the test that must turn red.
+	pkg  string
+	args []string
+}
+
+// seeds is a range of the simulation that must turn red; it ends at the first
+// seed that does.
+func seeds(n string) []string {
+	return []string{"-run", "^TestSeeds$", "-args", "-first", "-seeds", n}
+}
+
+var all = []mutant{
+	{
+		name: "a dead lease may write",
+		file: "persistence/memory/flush.go",
+		old:  "l == nil || l.Dead {", broken: "l == nil {",
+		pkg: "./test/sim", args: seeds("100"),
+	},
+	{
+		name: "an event is acknowledged before it is committed",
+		file: "actors/partitions/admission.go",
+		old:  "		a.submitted = true\n", broken: "		a.submitted = true\n		if op, ok := a.op.(*persistence.Admit); ok {\n			reply(a.request, messages.Admitted{ID: op.ID()})\n		}\n",
+		pkg: "./test/sim", args: seeds("20"),
+	},
+	{
+		name: "a worker does not remember what it has seen",
+		file: "worker/receive.go",
+		old:  "if a := w.attempts[to.token]; a != nil {", broken: "if a := w.attempts[to.token]; a != nil && to.incarnation != w.incarnation {",
+		pkg: "./test/sim", args: seeds("60"),
+	},
+	{
+		name: "a late report is accepted",
+		file: "actors/execution/reports.go",
+		old:  "if m.Token.Attempt != x.row.Attempt || m.Incarnation != x.row.Incarnation || ", broken: "if ",
+		pkg: "./test/sim", args: seeds("100"),
+	},
+	{
+		name: "no moment is ever due",
+		file: "actors/partitions/moments.go",
+		old:  "	e.due = at\n	if at != 0 {", broken: "	e.due = at\n	if at < 0 {",
+		pkg: "./test/sim", args: seeds("60"),
+	},
+}
