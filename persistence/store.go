@@ -96,7 +96,8 @@ type Flusher interface {
 	// Resolve makes sure that the transaction of a flush that ended in
 	// [ErrUnknown] is over, then reads what became of each operation. An
 	// answer with outcome [NotWritten] may be flushed again. "Committed" is
-	// what bears this incarnation and this version.
+	// what bears this incarnation and this version, and of an execution this
+	// history.
 	Resolve(ctx context.Context, incarnation string, ops []Op) ([]Answer, error)
 }
 

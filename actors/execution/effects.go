@@ -17,8 +17,7 @@ func (x *Execution) perform(ctx actor.Context) {
 	for _, e := range effects {
 		switch e {
 		case attune.Place:
-			x.place()
-			x.wake(x.now().Add(recheck))
+			x.placeAgain()
 		case attune.Withdraw:
 			x.node.Tell(x.node.Scheduler, &messages.Withdraw{ID: x.row.ID})
 		case attune.Dispatch:
@@ -35,6 +34,18 @@ func (x *Execution) perform(ctx actor.Context) {
 			x.node.Tell(ctx.Parent(), &messages.Retired{ID: x.row.ID, FinishNumber: x.row.FinishNumber})
 		}
 	}
+}
+
+// placeAgain asks for a slot: at once, but after two attempts in a row that came
+// back unstarted only after a pause, so that a slot that is none cannot make a
+// hot loop.
+func (x *Execution) placeAgain() {
+	if x.returns < 2 {
+		x.place()
+		x.wake(x.now().Add(recheck))
+		return
+	}
+	x.wake(x.now().Add(min(firstBrake<<(x.returns-2), maxBrake)))
 }
 
 func (x *Execution) place() {

@@ -27,6 +27,10 @@ const (
 	killMargin = 5 * time.Second
 	// recheck is how often an execution that waits for a slot looks again.
 	recheck = 60 * time.Second
+	// firstBrake and maxBrake bound the pause before the next slot of an
+	// execution whose attempts come back unstarted.
+	firstBrake = 50 * time.Millisecond
+	maxBrake   = 5 * time.Second
 	// maxHeld bounds the messages held while a write is under way.
 	maxHeld = 1000
 )
@@ -63,6 +67,9 @@ type Execution struct {
 	// answered means that the worker answered for the newest attempt, so that
 	// there is nothing to repeat.
 	answered bool
+	// returns counts the attempts in a row that came back unstarted: each waits
+	// longer than the one before for the next slot.
+	returns int
 	// unsaved means that running is known and not stored yet.
 	unsaved bool
 	cancel  func(*attune.Execution, error) // who waits for the write of a cancel

@@ -49,7 +49,7 @@ func (x *Execution) started(_ actor.Context, m *messages.Report) {
 	if _, err := x.row.Apply(attune.Input{Signal: attune.Start, At: now.Add(-m.Elapsed), Reason: ""}); err != nil {
 		panic(err) // scheduled takes start
 	}
-	x.unsaved = true
+	x.unsaved, x.returns = true, 0
 	x.wake(now.Add(lazily))
 }
 
@@ -72,6 +72,7 @@ func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
 			in.Failure = &attune.Failure{Code: "refused", Message: "its worker " + x.row.Worker + " cannot run it: " + m.Reason}
 		}
 	case messages.Returned:
+		x.returns = min(x.returns+1, 20)
 		in.Failure = nil
 		if x.row.Status == attune.Running { // its runner is pure, and the worker that knew of its start is gone
 			in.Signal, in.Failure = attune.Lose, lostFailure(x.row.Worker)

@@ -41,9 +41,13 @@ func (t *tx) resolve(writer int64, op persistence.Op) (a persistence.Answer, err
 	case *persistence.Extend:
 		return t.resolveExtend(writer, op)
 	case *persistence.Save:
-		t.int(int64(op.Execution.ID))
-		have, e := t.stamp("SELECT version, writer FROM execution WHERE id = ?")
-		done, err = have == stamp{op.Execution.Version, writer}, e
+		// An actor's life before its restart may have written the same version:
+		// only the state, with its history, tells them apart.
+		t.enc.reset()
+		t.blob(t.enc.executionState(op.Execution))
+		t.int(op.Execution.Version)
+		t.int(writer)
+		done, err = t.has("SELECT 1 FROM execution WHERE state = ? AND version = ? AND writer = ? AND id = ?", int64(op.Execution.ID))
 	case *persistence.SaveWorker:
 		have, e := t.workerVersion(op.Worker.Name)
 		done, err = have == stamp{op.Worker.Version, writer}, e

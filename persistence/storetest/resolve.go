@@ -68,6 +68,13 @@ var resolveCases = map[string]func(f *fixture){
 			}
 		}
 	},
+	"another state of the same version by the same writer is not mine": func(f *fixture) {
+		a := f.direct(1, "")
+		f.flush(a)
+		f.flush(save(assigned(a.Executions[0], "w1", "w1#1")))
+		f.outcome(f.resolve(save(assigned(a.Executions[0], "w1", "w1#1")))[0], persistence.Committed)
+		f.outcome(f.resolve(save(assigned(a.Executions[0], "w2", "w2#1")))[0], persistence.NotWritten)
+	},
 	"a dead lease may still ask": func(f *fixture) {
 		a := f.group(1, "a")
 		f.flush(a)
