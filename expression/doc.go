@@ -18,11 +18,14 @@
 // include, import, from, extends, block (there are no files to read), call,
 // do, autoescape, trans, and `for … recursive`.
 //
-// Left out: the filters to_yaml_string, from_yaml_string, jsonpath_query,
-// decrypt_kv, regex_*, version_*, to_human_time_from_seconds, to_complex,
-// random, urlize, xmlattr, striptags, pprint, filesizeformat and wordwrap;
-// and methods that change a value in place (append, update, pop). Values in
-// the scope are never changed.
+// Of the filters that StackStorm adds all are here but decrypt_kv, which needs a
+// data store, and from_yaml_string. They are StackStorm's, with these
+// differences: to_yaml_string folds no lines, to_human_time_from_seconds does
+// not lose whole months, and regular expressions are as package pattern says.
+//
+// Left out of Jinja: the filters random, urlize, xmlattr, striptags, pprint,
+// filesizeformat and wordwrap; and methods that change a value in place
+// (append, update, pop). Values in the scope are never changed.
 //
 // # Values
 //
@@ -54,5 +57,8 @@
 // both are limited (limits.go), as are the source, its nesting, `range`, the
 // output and the depth of macros. A render that reaches a limit ends with an
 // [Error] of kind [Budget]. The same template and scope therefore end the same
-// way on every machine; a full budget is used up in roughly 0.1 s.
+// way on every machine; a full budget is used up in roughly 0.1 s. One thing
+// does not obey this: a filter with a regular expression that only a
+// backtracking engine understands, which is stopped by a clock (see package
+// pattern).
 package expression

@@ -28,7 +28,7 @@ var (
 func filters() map[string]filter {
 	filterOnce.Do(func() {
 		filterTable = map[string]filter{}
-		for _, group := range []map[string]filter{valueFilters(), textFilters(), listFilters(), jsonFilters()} {
+		for _, group := range []map[string]filter{valueFilters(), textFilters(), listFilters(), jsonFilters(), stackStormFilters(), versionFilters()} {
 			for n, f := range group {
 				filterTable[n] = f
 			}

@@ -47,6 +47,7 @@ func listFilters() map[string]filter {
 		"selectattr": {params: params("attribute name *"), call: func(r *run, in any, args []any) (any, error) {
 			return r.choose(in, args[0], args[1:], true)
 		}},
+		"slice": {params: params("slices fill_with"), call: sliced},
 		"sort": {params: params("reverse case_sensitive attribute"), call: func(r *run, in any, args []any) (any, error) {
 			items, err := r.iterate(in)
 			if err != nil {
@@ -121,6 +122,39 @@ func batch(r *run, in any, args []any) (any, error) {
 			row = append(row, args[1])
 		}
 		out, items = append(out, row), items[n:]
+	}
+	return out, nil
+}
+
+// sliced cuts a list into a number of lists of about the same length.
+func sliced(r *run, in any, args []any) (any, error) {
+	items, err := r.iterate(in)
+	if err != nil {
+		return nil, err
+	}
+	count, err := intArgument(args[0], 0)
+	if err != nil {
+		return nil, err
+	}
+	if count < 1 {
+		return nil, typeFault("slice needs at least 1 slice")
+	}
+	if err := r.entries(2*count + len(items)); err != nil {
+		return nil, err
+	}
+	size, longer := len(items)/count, len(items)%count
+	out := make([]any, 0, count)
+	for i := range count {
+		n := size
+		if i < longer {
+			n++
+		}
+		row := append([]any{}, items[:n]...)
+		items = items[n:]
+		if given(args[1]) && i >= longer {
+			row = append(row, args[1])
+		}
+		out = append(out, row)
 	}
 	return out, nil
 }

@@ -94,6 +94,7 @@ func jsonFilters() map[string]filter {
 		"json_parse":       fromJSON,
 		"to_json_string":   toJSON(4, false),
 		"json_dump":        toJSON(4, false),
+		"to_complex":       toJSON(-1, false),
 		"tojson":           toJSON(-1, true),
 		"json_escape": on("", func(r *run, s string, _ []any) (any, error) {
 			w := jsonWriter{run: r}

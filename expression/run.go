@@ -3,6 +3,8 @@ package expression
 import (
 	"fmt"
 	"strings"
+
+	"github.com/attune-automation/attune/expression/pattern"
 )
 
 // run is one render: its variables and what is left of its budget.
@@ -14,6 +16,9 @@ type run struct {
 	steps  int
 	memory int
 	macros int // macro calls under way
+	// patterns are the regular expressions compiled so far, bounded by what
+	// compiling one costs.
+	patterns map[compiled]*pattern.Regex
 }
 
 // frame holds the variables of one loop turn, macro call or template. An inner

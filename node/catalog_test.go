@@ -9,18 +9,20 @@ import (
 )
 
 // The triggers of these tests: the one rule of one matches always, the one of
-// none where the payload says so, and many has manyRules.
+// none where the payload says so, that of fresh within a minute of what the
+// payload says, and many has manyRules.
 const (
 	one       = "t.one"
 	none      = "t.none"
 	many      = "t.many"
+	fresh     = "t.fresh"
 	manyRules = 450
 )
 
 // catalog is compiled once: it never changes.
 var catalog = sync.OnceValue(func() *packs.Snapshot {
 	pack := &attune.Pack{Ref: "t"}
-	for _, ref := range []string{one, none, many} {
+	for _, ref := range []string{one, none, many, fresh} {
 		pack.Triggers = append(pack.Triggers, &attune.Trigger{Ref: ref, Pack: "t", Hash: ref})
 	}
 	for _, name := range []string{"run", "pure"} {
@@ -37,6 +39,7 @@ var catalog = sync.OnceValue(func() *packs.Snapshot {
 	}
 	rule("one", one)
 	rule("wants", none, attune.Criterion{Path: "trigger.level", Type: "equals", Pattern: "high"})
+	rule("young", fresh, attune.Criterion{Path: "trigger.since", Type: "timediff_lt", Pattern: int64(60)})
 	for i := range manyRules {
 		rule(fmt.Sprintf("many-%03d", i), many)
 	}

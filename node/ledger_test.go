@@ -32,7 +32,6 @@ type run struct {
 	ended      time.Time // zero while it runs
 	how        messages.ReportKind
 	stop       func(how messages.ReportKind, told bool)
-	stubborn   bool
 	parameters settings
 }
 

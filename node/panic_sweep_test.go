@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// ends are the kinds whose failure ends the node.
-var ends = map[string]bool{"node": true, "lease": true, "writer": true}
-
 // Every kind of actor panics under load on every kind of message it handles, at
 // the first such message and at a later one. Nothing that was acknowledged is
 // lost, nothing runs twice, no slot stays taken.

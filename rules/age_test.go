@@ -10,7 +10,7 @@ import (
 
 // acceptedAt is an event that was accepted at a moment.
 func acceptedAt(at time.Time) *attune.Event {
-	return &attune.Event{ID: attune.EventID(attune.MakeID(at.Sub(attune.Epoch).Milliseconds(), 1, 1))}
+	return &attune.Event{ID: attune.EventID(attune.MakeID(1, 1, 1)), Accepted: at}
 }
 
 // testdata/times.json holds the microseconds since 1970 that Python's dateutil

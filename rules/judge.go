@@ -42,8 +42,8 @@ type Match struct {
 }
 
 // Judge judges an event by its decoded payload (expression.DecodeJSON; nil
-// when there is none), which it only reads. Of the event it takes the id, whose
-// time is the present for td_lt and td_gt. A backstop rule is judged as if no
+// when there is none), which it only reads. Of the event it takes the id, and
+// Accepted, which is the present for td_lt and td_gt. A backstop rule is judged as if no
 // other rule had matched: see [Set.Judge].
 func (r *Rule) Judge(event *attune.Event, payload any) Match { return r.judge(event, payload, nil) }
 
@@ -58,7 +58,7 @@ func (r *Rule) judge(event *attune.Event, payload any, matched []string) Match {
 		m.Evaluation.Error = "the event has no payload to hold against the criteria"
 		return m
 	}
-	on := &occasion{payload: payload, at: attune.ID(event.ID).Time()}
+	on := &occasion{payload: payload, at: event.Accepted}
 	if n := len(r.Definition.Criteria); n > 0 {
 		m.Evaluation.Criteria = make([]attune.CriterionResult, 0, n)
 	}

@@ -81,7 +81,6 @@ func (p *partition) name(m *messages.Admit, proposals []messages.Proposal) bool 
 		if event.ID = attune.EventID(next()); event.ID == 0 {
 			return false
 		}
-		event.Accepted = now
 		if event.Chain.Correlation == "" {
 			event.Chain.Correlation = event.ID.String()
 		}

@@ -107,7 +107,7 @@ func (r *Rules) offer(m *messages.OfferEvent) {
 		return
 	}
 	r.judged++
-	m.Event.RulesRevision = r.current.Revision
+	m.Event.RulesRevision, m.Event.Accepted = r.current.Revision, r.tree.Clock.Now()
 	tree, judge := r.tree, r.current.Judge
 	tree.Lend(func() {
 		proposals, missed := judge(m.Event)

@@ -15,6 +15,7 @@ package jsonpath
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -213,15 +214,18 @@ func (p *parser) slice(from, to string) (Step, error) {
 	return s, nil
 }
 
-// First is the first value at the path, and whether there is one.
+// First is the first value at the path, and whether there is one. v must be a
+// tree: what is shared is walked each time.
 func (p *Path) First(v any) (any, bool) {
 	if !p.plain {
+		w := walker{left: math.MaxInt}
 		var found any
 		there := false
-		walk(v, p.steps, func(at any) bool {
+		w.visit = func(at any) bool {
 			found, there = at, true
 			return false
-		})
+		}
+		w.walk(v, p.steps)
 		return found, there
 	}
 	for i := range p.steps { // nine paths in ten, ten thousand times a second
@@ -240,9 +244,18 @@ func (p *Path) First(v any) (any, bool) {
 	return v, true
 }
 
-// Walk visits every value at the path, in the order of the document with
-// members sorted by name, until visit returns false.
-func (p *Path) Walk(v any, visit func(any) bool) { walk(v, p.steps, visit) }
+// All are the values at the path, in the order of the document with members
+// sorted by name. It gives up with false when it has looked at limit values;
+// looked is how many it did look at.
+func (p *Path) All(v any, limit int) (found []any, looked int, ok bool) {
+	w := walker{left: limit}
+	w.visit = func(at any) bool {
+		found = append(found, at)
+		return true
+	}
+	w.walk(v, p.steps)
+	return found, limit - w.left, w.left > 0
+}
 
 func item(v any, index int) (any, bool) {
 	list, _ := v.([]any)
@@ -255,37 +268,64 @@ func item(v any, index int) (any, bool) {
 	return list[index], true
 }
 
-// walk returns false once visit has.
-func walk(v any, steps []Step, visit func(any) bool) bool {
+// walker visits the values at a path until visit returns false or nothing is
+// left of its work.
+type walker struct {
+	visit func(any) bool
+	left  int
+}
+
+// walk returns false when there is no more to do.
+func (w *walker) walk(v any, steps []Step) bool {
+	if w.left--; w.left <= 0 {
+		return false
+	}
 	if len(steps) == 0 {
-		return visit(v)
+		return w.visit(v)
 	}
 	s, rest := steps[0], steps[1:]
 	switch s.Kind {
 	case Name:
 		object, _ := v.(map[string]any)
 		if inner, ok := object[s.Name]; ok {
-			return walk(inner, rest, visit)
+			return w.walk(inner, rest)
 		}
 	case Index:
 		if inner, ok := item(v, s.Index); ok {
-			return walk(inner, rest, visit)
+			return w.walk(inner, rest)
 		}
 	case Members:
 		object, _ := v.(map[string]any)
-		for _, name := range slices.Sorted(maps.Keys(object)) {
-			if !walk(object[name], rest, visit) {
-				return false
-			}
-		}
+		return w.each(object, rest)
 	case Items:
 		for _, inner := range s.of(v) {
-			if !walk(inner, rest, visit) {
+			if !w.walk(inner, rest) {
 				return false
 			}
 		}
 	case Deep:
-		return deep(v, rest, visit)
+		if !w.walk(v, rest) {
+			return false
+		}
+		switch v := v.(type) {
+		case []any:
+			for _, inner := range v {
+				if !w.walk(inner, steps) {
+					return false
+				}
+			}
+		case map[string]any:
+			return w.each(v, steps)
+		}
+	}
+	return true
+}
+
+func (w *walker) each(object map[string]any, steps []Step) bool {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if !w.walk(object[name], steps) {
+			return false
+		}
 	}
 	return true
 }
@@ -310,25 +350,4 @@ func (s Step) of(v any) []any {
 		to = len(list)
 	}
 	return list[from:max(from, to)]
-}
-
-func deep(v any, rest []Step, visit func(any) bool) bool {
-	if !walk(v, rest, visit) {
-		return false
-	}
-	switch v := v.(type) {
-	case []any:
-		for _, inner := range v {
-			if !deep(inner, rest, visit) {
-				return false
-			}
-		}
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			if !deep(v[name], rest, visit) {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -32,11 +32,11 @@ func TestPathsFindWhatStackStormFinds(t *testing.T) {
 			continue
 		}
 		var found []string
-		p.Walk(doc, func(v any) bool {
+		all, _, _ := p.All(doc, 1000)
+		for _, v := range all {
 			b, _ := json.Marshal(v)
 			found = append(found, string(b))
-			return true
-		})
+		}
 		if got := strings.Join(found, " "); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
@@ -59,6 +59,20 @@ func TestWhatIsNoPathIsRefusedWithItsReason(t *testing.T) {
 	}
 }
 
+func TestASharedValueIsNotWalkedForever(t *testing.T) {
+	v := any("x")
+	for range 60 {
+		v = []any{v, v}
+	}
+	p, err := jsonpath.Parse("$..name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, looked, ok := p.All(v, 1000); ok || looked != 1000 {
+		t.Errorf("looked at %d, %v", looked, ok)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("$..a[*]['x'].*", `{"a": [{"x": {"y": 1}}]}`)
 	f.Add("a[-1:][0]", `{"a": [1, 2]}`)
@@ -71,8 +85,10 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var all []any
-		p.Walk(doc, func(v any) bool { all = append(all, v); return true })
+		all, looked, done := p.All(doc, 10_000)
+		if !done || looked > 10_000 {
+			return
+		}
 		first, ok := p.First(doc)
 		if ok != (len(all) > 0) || ok && !reflect.DeepEqual(first, all[0]) {
 			t.Errorf("%s in %s: %v, of %s", path, text, first, fmt.Sprint(all))

@@ -15,8 +15,11 @@ import (
 const (
 	// MaxPattern is the longest pattern, in bytes.
 	MaxPattern = 4 << 10
-	// maxSubject limits the text that the backtracking engine searches.
+	// maxSubject limits the text that the backtracking engine searches, in bytes.
 	maxSubject = 64 << 10
+	// maxWork limits the instructions that the linear engine may have to go
+	// through: some two seconds, of which real patterns need a small part.
+	maxWork = 200_000_000
 	// matchTimeout limits one search of the backtracking engine.
 	matchTimeout = 100 * time.Millisecond
 )
@@ -41,6 +44,7 @@ type Regex struct {
 	ascii bool
 	// consumes: no match is empty, so that both engines find the same sequence.
 	consumes     bool
+	size         int
 	backtracking *regexp2.Regexp // set unless linear serves every text
 	// names are the numbers of the named groups, groups the number of all.
 	names  map[string]int
@@ -58,8 +62,9 @@ func Compile(pattern string, o Options) (*Regex, error) {
 		form := t.frame(t.goForm, o)
 		if re, err := regexp.Compile(form); err == nil {
 			r.linear = re
-			tree, err := syntax.Parse(form, syntax.Perl)
-			r.consumes = err == nil && consumes(tree)
+			if err := r.weigh(form); err != nil {
+				return nil, fmt.Errorf("the regular expression %q is wrong: %w", pattern, err)
+			}
 		}
 	}
 	if r.linear != nil && !r.ascii && r.consumes {
@@ -85,6 +90,21 @@ func compileBacktracking(pattern string) (re *regexp2.Regexp, err error) {
 		}
 	}()
 	return regexp2.Compile(pattern, regexp2.None)
+}
+
+// weigh learns from the parsed form what the compiled one does not tell.
+func (r *Regex) weigh(form string) error {
+	tree, err := syntax.Parse(form, syntax.Perl)
+	if err != nil {
+		return err
+	}
+	r.consumes = consumes(tree)
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return err
+	}
+	r.size = len(program.Inst)
+	return nil
 }
 
 // consumes tells that every match takes at least one character.
@@ -113,15 +133,25 @@ func consumes(re *syntax.Regexp) bool {
 	return false
 }
 
-// Linear tells that searching the text needs time in proportion to its length,
-// and no clock.
+// Linear tells that [Regex.Match] needs time in proportion to the length of the
+// text, and no clock.
 func (r *Regex) Linear(text string) bool {
 	return r.linear != nil && (!r.ascii || isASCII(text))
 }
 
+// LinearAll is Linear for [Regex.FindAll] and [Regex.Replace].
+func (r *Regex) LinearAll(text string) bool { return r.consumes && r.Linear(text) }
+
+// Size is how many instructions the linear engine may go through for each
+// character, or 0 without it: {1000} in a short pattern makes many.
+func (r *Regex) Size() int { return r.size }
+
 // Match reports whether the pattern is found in text.
 func (r *Regex) Match(text string) (found bool, err error) {
 	if r.Linear(text) {
+		if err := r.bearable(text); err != nil {
+			return false, err
+		}
 		return r.linear.MatchString(text), nil
 	}
 	err = r.backtrack(text, func() (err error) {
@@ -131,10 +161,22 @@ func (r *Regex) Match(text string) (found bool, err error) {
 	return found, err
 }
 
+// bearable refuses a text that is too long for the linear engine.
+func (r *Regex) bearable(text string) error {
+	if len(text) > maxWork/max(r.size, 1) {
+		return tooLong(text)
+	}
+	return nil
+}
+
+func tooLong(text string) error {
+	return fmt.Errorf("the text has %d bytes, too many for this regular expression", len(text))
+}
+
 // backtrack runs a search of the backtracking engine.
 func (r *Regex) backtrack(text string, search func() error) (err error) {
 	if len(text) > maxSubject {
-		return fmt.Errorf("the text has %d bytes, too many for this regular expression", len(text))
+		return tooLong(text)
 	}
 	defer func() {
 		if p := recover(); p != nil {

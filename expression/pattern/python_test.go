@@ -2,6 +2,7 @@ package pattern_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"reflect"
 	"strings"
@@ -72,10 +73,10 @@ func TestAHostilePatternEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.Repeat("a", 40) + "!"
-	if _, err := r.Match(text); err != pattern.ErrTooLong {
+	if _, err := r.Match(text); !errors.Is(err, pattern.ErrTooLong) {
 		t.Errorf("match: %v", err)
 	}
-	if _, err := r.FindAll(text); err != pattern.ErrTooLong {
+	if _, err := r.FindAll(text); !errors.Is(err, pattern.ErrTooLong) {
 		t.Errorf("find all: %v", err)
 	}
 	if r.Linear(text) {
@@ -83,6 +84,12 @@ func TestAHostilePatternEnds(t *testing.T) {
 	}
 	if _, err := r.Match(strings.Repeat("a", 70_000)); err == nil {
 		t.Error("a text beyond the bound was searched")
+	}
+	if r, err = pattern.Compile(`(\w{0,100}){10}x`, pattern.Options{}); err != nil || r.Size() < 1000 {
+		t.Fatal(err)
+	}
+	if _, err := r.Match(strings.Repeat("a", 1<<20)); err == nil || !strings.Contains(err.Error(), "too many for this") {
+		t.Errorf("a heavy pattern searched a megabyte: %v", err)
 	}
 	if _, err := pattern.Compile(strings.Repeat("a", pattern.MaxPattern+1), pattern.Options{}); err == nil {
 		t.Error("a pattern beyond the bound was compiled")

@@ -7,35 +7,41 @@ import (
 	"strings"
 )
 
-// MaxMatches is the most matches that FindAll and Replace go through.
-const MaxMatches = 100_000
+// The most matches that FindAll and Replace go through: of the backtracking
+// engine each may take its time limit.
+const (
+	maxMatches      = 100_000
+	maxBacktracking = 10_000
+)
 
 var errStop = errors.New("the regular expression matches too often")
 
-// groups are the texts of a match: the whole, then each group; missing tells
-// those that took no part from empty ones.
-type groups struct {
-	start, end int // of the whole, in bytes
-	texts      []string
+// match is the byte offsets of a match in text: begin and end of the whole, then
+// of each group, -1 for one that took no part.
+type match struct {
+	text string
+	at   []int
+}
+
+// group is the text of a group, and of the whole for 0.
+func (m match) group(i int) string {
+	if m.at[2*i] < 0 {
+		return ""
+	}
+	return m.text[m.at[2*i]:m.at[2*i+1]]
 }
 
 // each visits the matches from left to right until visit returns false.
-func (r *Regex) each(text string, visit func(groups) bool) error {
-	if r.consumes && r.Linear(text) {
-		all := r.linear.FindAllStringSubmatchIndex(text, MaxMatches+1)
-		for i, at := range all {
-			if i == MaxMatches {
+func (r *Regex) each(text string, visit func(match) bool) error {
+	if r.LinearAll(text) {
+		if err := r.bearable(text); err != nil {
+			return err
+		}
+		for i, at := range r.linear.FindAllStringSubmatchIndex(text, maxMatches+1) {
+			if i == maxMatches {
 				return errStop
 			}
-			g := groups{start: at[0], end: at[1]}
-			for j := 0; j < len(at); j += 2 {
-				part := ""
-				if at[j] >= 0 {
-					part = text[at[j]:at[j+1]]
-				}
-				g.texts = append(g.texts, part)
-			}
-			if !visit(g) {
+			if !visit(match{text, at}) {
 				return nil
 			}
 		}
@@ -47,18 +53,22 @@ func (r *Regex) each(text string, visit func(groups) bool) error {
 	return r.backtrack(text, func() error { return r.eachBacktracking(text, visit) })
 }
 
-func (r *Regex) eachBacktracking(text string, visit func(groups) bool) error {
+func (r *Regex) eachBacktracking(text string, visit func(match) bool) error {
 	m, err := r.backtracking.FindStringMatch(text)
 	offsets := offsetsOf(text) // the library counts in characters
 	for n := 0; m != nil && err == nil; n++ {
-		if n == MaxMatches {
+		if n == maxBacktracking {
 			return errStop
 		}
-		g := groups{start: offsets[m.Index], end: offsets[m.Index+m.Length]}
-		for _, group := range m.Groups() {
-			g.texts = append(g.texts, group.String())
+		var at []int
+		for _, g := range m.Groups() {
+			if len(g.Captures) == 0 {
+				at = append(at, -1, -1)
+			} else {
+				at = append(at, offsets[g.Index], offsets[g.Index+g.Length])
+			}
 		}
-		if !visit(g) {
+		if !visit(match{text, at}) {
 			return nil
 		}
 		m, err = r.backtracking.FindNextMatch(m)
@@ -80,11 +90,13 @@ func offsetsOf(text string) []int {
 // that took no part is empty.
 func (r *Regex) FindAll(text string) ([][]string, error) {
 	var found [][]string
-	err := r.each(text, func(g groups) bool {
-		if len(g.texts) > 1 {
-			g.texts = g.texts[1:]
+	err := r.each(text, func(m match) bool {
+		size := len(m.at) / 2
+		texts := make([]string, 0, max(size-1, 1))
+		for i := min(size-1, 1); i < size; i++ {
+			texts = append(texts, m.group(i))
 		}
-		found = append(found, g.texts)
+		found = append(found, texts)
 		return true
 	})
 	return found, err
@@ -99,14 +111,14 @@ func (r *Regex) Replace(text, replacement string, limit int) (result string, ok 
 	}
 	var b strings.Builder
 	last := 0
-	err = r.each(text, func(g groups) bool {
-		b.WriteString(text[last:g.start])
-		last = g.end
+	err = r.each(text, func(m match) bool {
+		b.WriteString(text[last:m.at[0]])
+		last = m.at[1]
 		for _, p := range parts {
 			if p.group < 0 {
 				b.WriteString(p.text)
 			} else {
-				b.WriteString(g.texts[p.group])
+				b.WriteString(m.group(p.group))
 			}
 			if b.Len() > limit {
 				return false
