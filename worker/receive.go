@@ -53,8 +53,22 @@ func (w *Worker) registered(m messages.RegisterAck) {
 	case m.Refused != "":
 		w.config.Log.Warn("worker is refused, will try again", "worker", w.config.Name, "incarnation", w.incarnation, "reason", m.Refused)
 	default:
+		first := w.state == registering
 		w.answering = m.Node
 		w.renew(m.Sent)
+		if first && w.state == serving {
+			w.tellAnswering()
+		}
+	}
+}
+
+// tellAnswering says the ends that are due to other nodes, which may be gone, to
+// the one that took this incarnation.
+func (w *Worker) tellAnswering() {
+	for _, a := range w.unacked {
+		if a.phase == ended && a.node != w.answering {
+			w.say(w.answering, *a.report)
+		}
 	}
 }
 
