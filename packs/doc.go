@@ -7,6 +7,8 @@
 //	  triggers/*.yaml
 //	  rules/*.yaml
 //
+// A rule can also be read from a file of its own, to be tried: [ReadRule].
+//
 // Metadata is .yaml or .yml, one level deep. The folder's name is the pack's
 // ref. Other folders (sensors, aliases, policies, …) are left alone.
 //

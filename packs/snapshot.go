@@ -105,9 +105,8 @@ func (s *Snapshot) compile(p *attune.Pack) []*rules.Rule {
 	var compiled []*rules.Rule
 	var sound []*attune.Rule
 	for _, r := range p.Rules {
-		faults := s.misses(r)
-		one, wrong := rules.Compile(r, s.actions[r.Action])
-		if faults = append(faults, wrong...); len(faults) == 0 {
+		one, faults := s.Compile(r)
+		if len(faults) == 0 {
 			compiled = append(compiled, one)
 			sound = append(sound, r)
 			s.instantiate(r)
@@ -116,6 +115,16 @@ func (s *Snapshot) compile(p *attune.Pack) []*rules.Rule {
 	}
 	p.Rules = sound
 	return compiled
+}
+
+// Compile compiles a rule that need not be in any pack, for the actions and
+// triggers of the snapshot. With faults, all of them at once, the rule is nil.
+func (s *Snapshot) Compile(r *attune.Rule) (*rules.Rule, []attune.Fault) {
+	compiled, wrong := rules.Compile(r, s.actions[r.Action])
+	if faults := append(s.misses(r), wrong...); len(faults) > 0 {
+		return nil, faults
+	}
+	return compiled, nil
 }
 
 // misses are the faults of a rule that names what is not there.

@@ -67,6 +67,21 @@ func (s *Set) Judge(event *attune.Event, payload any) []Match {
 	return matches
 }
 
+// Try judges an event by a rule that need not be in the set, as if it stood there
+// in the place of the rule with its ref: a backstop steps back behind the standard
+// rules of its trigger. That the event is of this trigger is up to the caller.
+func (s *Set) Try(r *Rule, event *attune.Event, payload any) Match {
+	var matched []string
+	if r.backstop {
+		for _, other := range s.byKey[r.key] {
+			if !other.backstop && other.Ref() != r.Ref() && other.judgeSafely(event, payload, nil).Matched {
+				matched = append(matched, other.Ref())
+			}
+		}
+	}
+	return r.judgeSafely(event, payload, matched)
+}
+
 func (r *Rule) judgeSafely(event *attune.Event, payload any, matched []string) (m Match) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -91,9 +91,15 @@ func (e *Engine) Cancel(_ context.Context, id attune.ExecutionID, reason, princi
 	return e.Stop(id, reason, principal)
 }
 
-// Evaluations are Judged.
-func (e *Engine) Evaluations(context.Context, attune.EventID) ([]attune.Evaluation, error) {
-	return e.Judged, nil
+// Evaluations are those of the event in Judged.
+func (e *Engine) Evaluations(_ context.Context, event attune.EventID) ([]attune.Evaluation, error) {
+	var of []attune.Evaluation
+	for _, j := range e.Judged {
+		if j.Event == event {
+			of = append(of, j)
+		}
+	}
+	return of, nil
 }
 
 // Catalog is Snapshot.

@@ -40,17 +40,6 @@ func actionState(a api.ActionView) any {
 	return "enabled"
 }
 
-func (p *program) ruleCommand() *cobra.Command {
-	list := listCommand(p, "/rules", "rules", []column[attune.Rule]{
-		{"REF", func(r attune.Rule) any { return r.Ref }},
-		{"ENABLED", func(r attune.Rule) any { return r.Enabled }},
-		{"TRIGGER", func(r attune.Rule) any { return attune.TriggerKey(r.Trigger, r.TriggerParameters) }},
-		{"ACTION", func(r attune.Rule) any { return r.Action }},
-	}, "pack")
-	get := getCommand(p, "/rules/", "REF", func(r attune.Rule) string { return r.Ref })
-	return noun("rule", "Look at rules", list, get)
-}
-
 func (p *program) triggerCommand() *cobra.Command {
 	list := listCommand(p, "/triggers", "triggers", []column[attune.Trigger]{
 		{"REF", func(t attune.Trigger) any { return t.Ref }},

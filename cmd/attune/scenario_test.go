@@ -124,10 +124,14 @@ func scene(t *testing.T) *apitest.World {
 	}
 	event := &attune.Event{ID: attune.EventID(apitest.ID(1)), Accepted: apitest.ID(1).Time(), Trigger: "demo.alert", Payload: []byte(`{"item":{"status":"firing"}}`),
 		Chain: attune.Chain{Principal: "am"}, Evaluated: apitest.Noon}
+	resolved := &attune.Event{ID: attune.EventID(apitest.ID(4)), Accepted: apitest.ID(4).Time(), Trigger: "demo.alert", Payload: []byte(`{"item":{"status":"resolved","seen":12345678901234567}}`),
+		Chain: attune.Chain{Principal: "am"}, Evaluated: apitest.Noon, RulesRevision: w.Engine.Snapshot.Revision()}
+	w.Store.Put(resolved)
 	x := apitest.Execution(t, 3, lives["hello"]...)
 	x.Event, x.Enforcement, x.Rule, x.Trigger = event.ID, attune.EnforcementID(apitest.ID(2)), "demo.on_alert", event.Trigger
 	w.Store.Print(x.Token(), persistence.Stdout, "hello from a rule\n")
-	w.Store.Put(event, x, &attune.Enforcement{ID: x.Enforcement, Event: event.ID, Rule: x.Rule, Action: x.Action, Status: attune.EnforcementCreated, Execution: x.ID, Created: apitest.ID(1).Time()})
+	w.Store.Put(event, x, &attune.Enforcement{ID: x.Enforcement, Event: event.ID, Rule: x.Rule,
+		RuleHash: w.Engine.Snapshot.Rules().Rule(x.Rule).Definition.Hash, Evaluation: []byte(`{"rule":"demo.on_alert","event":"","matched":true,"criteria":[{"path":"trigger.item.status","type":"equals","passed":true,"left":"firing","right":"firing"}]}`), Action: x.Action, Status: attune.EnforcementCreated, Execution: x.ID, Created: apitest.ID(1).Time()})
 	w.Engine.Judged = []attune.Evaluation{{Rule: "demo.other", Event: event.ID, Criteria: []attune.CriterionResult{
 		{Path: "trigger.item.status", Type: "equals", Left: "firing", Right: "resolved"}}}}
 	w.Engine.Request = func(r api.ExecutionRequest) (api.ExecutionReceipt, error) {
