@@ -62,6 +62,11 @@ type Signal interface{ Signal() fmt.Stringer }
 func (m *mailbox) PostUserMessage(message any) {
 	now := m.system.Clock.Now().UnixNano()
 	m.mu.Lock()
+	if m.head > 1024 && m.head > len(m.user)/2 { // it never ran empty
+		n := copy(m.user, m.user[m.head:])
+		clear(m.user[n:])
+		m.user, m.head = m.user[:n], 0
+	}
 	m.user = append(m.user, letter{message, now})
 	m.schedule(m.open && !m.suspended)
 }

@@ -22,13 +22,16 @@ type Tree struct {
 
 	partitions [attune.Partitions]*actor.PID
 	lease      *atomic.Int64
+	draining   *atomic.Bool
+	away       *atomic.Bool
 }
 
 // NewTree lays out the tree of a node incarnation.
 func NewTree(s *System, incarnation string) *Tree {
 	t := &Tree{System: s, Incarnation: incarnation, Node: s.PID("node"), Lease: s.PID("node/lease"), Writer: s.PID("node/writer"),
 		Rules: s.PID("node/rules"), Scheduler: s.PID("node/scheduler"), Workers: s.PID("node/workers"), Broker: s.PID("node/broker"),
-		Output: s.PID("node/output"), Inspector: s.PID("node/inspector"), Partitions: s.PID("node/partitions"), lease: &atomic.Int64{}}
+		Output: s.PID("node/output"), Inspector: s.PID("node/inspector"), Partitions: s.PID("node/partitions"), lease: &atomic.Int64{},
+		draining: &atomic.Bool{}, away: &atomic.Bool{}}
 	for i := range t.partitions {
 		t.partitions[i] = s.PID("node/partitions/" + PartitionName(i))
 	}
@@ -50,6 +53,19 @@ func (t *Tree) Hold(until time.Duration) { t.lease.Store(int64(until)) }
 // Holds reports whether the node may act: write and dispatch. When it may not,
 // it waits; its lease may yet be renewed.
 func (t *Tree) Holds() bool { return int64(t.Mono()) < t.lease.Load() }
+
+// Drain says that the node takes no more work; it is never taken back.
+func (t *Tree) Drain() { t.draining.Store(true) }
+
+// Draining reports that the node takes no more work, and that nothing more is
+// given a slot. It outlives restarts of the actors that ask.
+func (t *Tree) Draining() bool { return t.draining.Load() }
+
+// SetStoreAway is told by the writer whether the store refuses writes.
+func (t *Tree) SetStoreAway(away bool) { t.away.Store(away) }
+
+// StoreAway reports that the store refuses writes: requests stay pending.
+func (t *Tree) StoreAway() bool { return t.away.Load() }
 
 // PartitionName is the name of a partition's actor.
 func PartitionName(id int) string { return fmt.Sprintf("p-%03d", id) }

@@ -179,7 +179,8 @@ type Output struct {
 	Data   []byte
 }
 
-// OutputAck says that a stream is stored up to an offset.
+// OutputAck says that the chunk of a stream that ends at Through is stored. It
+// says nothing of chunks before it: one of those may be lost.
 type OutputAck struct {
 	Token   attune.Token
 	Worker  string

@@ -182,10 +182,6 @@ type SlotsReturned struct {
 	Tokens              []attune.Token
 }
 
-// StopPlacing tells the scheduler that the node drains: nothing more is given a
-// slot.
-type StopPlacing struct{}
-
 // SchedulerStarted tells workers and partitions that the scheduler holds
 // nothing: grants and requests are to be repeated.
 type SchedulerStarted struct{}
@@ -222,7 +218,7 @@ type ToWorker struct {
 }
 
 // Announce asks the broker to publish the end of an execution.
-type Announce struct{ Execution *attune.Execution }
+type Announce struct{ End *ExecutionCompleted }
 
 // SyncBroker asks the broker to prove that it took what was announced before;
 // Reply is called with nil then, and must not block.
@@ -237,6 +233,11 @@ type ExecutionCompleted struct {
 	Status  attune.Status      `json:"status"`
 	Result  []byte             `json:"-"`
 	Failure *attune.Failure    `json:"error,omitempty"`
+}
+
+// EndOf is the announcement of an execution that has ended.
+func EndOf(x *attune.Execution) *ExecutionCompleted {
+	return &ExecutionCompleted{ID: x.ID, Version: x.Version, Action: x.Action, Status: x.Status, Result: x.Result, Failure: x.Failure}
 }
 
 type token attune.Token

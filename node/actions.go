@@ -26,21 +26,26 @@ func (a *actions) find(hash string) *attune.Action {
 }
 
 // fetch reads the actions of executions that were loaded. One that is not
-// stored stays unknown: its dispatch says no more than its name.
-func (a *actions) fetch(rows []*attune.Execution) {
+// stored stays unknown: its dispatch says no more than its name. After an error
+// it is called again.
+func (a *actions) fetch(rows []*attune.Execution) error {
 	for _, x := range rows {
 		if a.find(x.ActionHash) != nil {
 			continue
 		}
 		def, err := a.store.Definition(context.Background(), x.ActionHash)
-		if err != nil {
+		if err != nil && attune.KindOf(err) == attune.NotFound {
 			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read the definition of %s: %w", x.ID, err)
 		}
 		action := &attune.Action{}
 		if json.Unmarshal(def.Body, action) == nil {
 			a.byHash.Store(x.ActionHash, action)
 		}
 	}
+	return nil
 }
 
 // keep stores actions, and remembers them once they are stored.

@@ -13,6 +13,10 @@ import (
 // that the database is behind, it slows down to nothing until the database has
 // caught up.
 type Clock struct {
+	// BootTime is the clock of leases; [NewClock] sets CLOCK_BOOTTIME. Set it, if
+	// at all, before anybody uses the clock.
+	BootTime func() time.Duration
+
 	start  time.Time    // with its monotonic reading
 	offset atomic.Int64 // database time at start, in unix nanoseconds
 	last   atomic.Int64
@@ -20,7 +24,7 @@ type Clock struct {
 
 // NewClock begins with the time of this machine, until [Clock.Set].
 func NewClock() *Clock {
-	c := &Clock{start: time.Now()}
+	c := &Clock{start: time.Now(), BootTime: func() time.Duration { return time.Duration(keeper.BoottimeNow()) }}
 	c.offset.Store(c.start.UnixNano())
 	return c
 }
@@ -46,7 +50,7 @@ func (c *Clock) Now() time.Time {
 }
 
 // Mono implements attune.Monotonic.
-func (c *Clock) Mono() time.Duration { return time.Duration(keeper.BoottimeNow()) }
+func (c *Clock) Mono() time.Duration { return c.BootTime() }
 
 // AfterFunc implements attune.Clock.
 func (c *Clock) AfterFunc(d time.Duration, f func()) attune.Timer { return time.AfterFunc(d, f) }

@@ -162,9 +162,14 @@ func (e *Embedded) loaded() bool {
 // attempts end and are reported, waiting work stays stored. When ctx ends
 // first, what still runs is killed; its fate is told at the next start.
 func (e *Embedded) Close(ctx context.Context) error {
-	err := e.Drain(ctx)
-	if derr := e.worker.Drain(ctx); err == nil {
-		err = derr
+	var err error
+	select {
+	case <-e.Failed(): // there is nobody left to drain into
+	default:
+		err = e.Drain(ctx)
+		if derr := e.worker.Drain(ctx); err == nil {
+			err = derr
+		}
 	}
 	return errors.Join(err, e.unwind(context.WithoutCancel(ctx)))
 }

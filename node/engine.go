@@ -53,7 +53,7 @@ func (n *Node) admitted(ctx context.Context, offer func(reply func(messages.Admi
 	// The place in the window is given back with the answer, and in the end
 	// also without one: an actor may have failed on the request.
 	leave := sync.OnceFunc(func() { <-n.window })
-	late := time.AfterFunc(answerWait, leave)
+	late := n.leaveLate(leave)
 	answers := make(chan messages.Admitted, 1)
 	offer(func(a messages.Admitted) {
 		late.Stop()
@@ -61,6 +61,24 @@ func (n *Node) admitted(ctx context.Context, offer func(reply func(messages.Admi
 		answers <- a
 	})
 	return await(ctx, n, answers)
+}
+
+// leaveLate gives a place in the window back after a while, unless the store is
+// away: then the request is still pending, and so many others that the next must
+// wait.
+func (n *Node) leaveLate(leave func()) *time.Timer {
+	var late *time.Timer
+	armed := make(chan struct{})
+	late = time.AfterFunc(answerWait, func() {
+		<-armed
+		if n.tree.StoreAway() {
+			late.Reset(answerWait)
+			return
+		}
+		leave()
+	})
+	close(armed)
+	return late
 }
 
 // await returns what comes, or says that the node does not answer.
@@ -217,7 +235,7 @@ func (n *Node) Ready() error {
 	default:
 	}
 	switch {
-	case n.draining.Load():
+	case n.tree.Draining():
 		return &attune.Error{Kind: attune.Unavailable, Code: "draining", Message: "the node is draining and takes no more work", Try: "another node, or after its restart"}
 	case n.owned.Epoch(0) == 0 && n.owned.pick() < 0:
 		return errStarting

@@ -74,7 +74,7 @@ func (m *nodeMetrics) Collect(c chan<- prometheus.Metric) {
 	counter(rowsDesc, stats.Rows)
 	counter(bytesDesc, stats.Bytes)
 	draining := 0.0
-	if n.draining.Load() {
+	if n.tree.Draining() {
 		draining = 1
 	}
 	gauge(drainingDesc, draining)

@@ -58,7 +58,6 @@ type Node struct {
 	catalog  atomic.Pointer[packs.Snapshot]
 	rules    rules.Changed
 	started  time.Time
-	draining atomic.Bool
 	// window holds a token per request that is not yet durable.
 	window chan struct{}
 	drain  sync.Mutex
@@ -124,8 +123,7 @@ func (n *Node) Reason() string { return n.reason }
 // ctx ends; then it may be called again. What runs goes on; what waits is stored
 // and waits for the next start.
 func (n *Node) Drain(ctx context.Context) error {
-	n.draining.Store(true)
-	n.tree.Tell(n.tree.Scheduler, &messages.StopPlacing{})
+	n.tree.Drain()
 	n.drain.Lock()
 	defer n.drain.Unlock()
 	for n.taken < maxAdmissions { // and keep them: nothing gets in any more
@@ -145,7 +143,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	if n.pid == nil {
 		return nil
 	}
-	n.draining.Store(true)
+	n.tree.Drain()
 	n.tree.Stop(n.pid)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

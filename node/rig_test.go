@@ -121,8 +121,10 @@ func (r *rig) boot() {
 		}
 		return memory.Fault{}
 	})
+	clock, began := node.NewClock(), time.Now()
+	clock.BootTime = func() time.Duration { return time.Since(began) } // that of the bubble
 	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d"},
-		node.Parts{Clock: node.NewClock(), Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Log: r.log,
+		node.Parts{Clock: clock, Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Log: r.log,
 			Observe: func(path, kind string, m any) {
 				if observe, ok := r.observe.get(); ok {
 					observe(path, kind, m)

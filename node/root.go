@@ -52,7 +52,7 @@ func (r *root) Kind() string { return "node" }
 
 // State implements actors.Actor.
 func (r *root) State() string {
-	if r.node.draining.Load() {
+	if r.node.tree.Draining() {
 		return "draining"
 	}
 	return "open"

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"slices"
 	"time"
 
 	"github.com/attune-automation/attune/messages"
@@ -101,7 +102,7 @@ func (w *Worker) chunk(a *attempt, number uint8, n int) {
 	w.say(a.node, c.Output)
 }
 
-// stored drops chunks that a node has stored, and ends a run that only waited
+// stored drops the chunk that a node has stored, and ends a run that only waited
 // for that.
 func (w *Worker) stored(m messages.OutputAck) {
 	a := w.attempts[m.Token]
@@ -109,8 +110,11 @@ func (w *Worker) stored(m messages.OutputAck) {
 		return
 	}
 	s := &a.output.streams[m.Stream-1]
-	for len(s.sent) > 0 && s.sent[0].Offset+int64(len(s.sent[0].Data)) <= m.Through {
-		s.sent = s.sent[1:]
+	for i, c := range s.sent { // one before it may have been lost on its way
+		if c.Offset+int64(len(c.Data)) == m.Through {
+			s.sent = slices.Delete(s.sent, i, i+1)
+			break
+		}
 	}
 	w.finish(a)
 }

@@ -72,7 +72,7 @@ func (b *Broker) Receive(ctx actor.Context) {
 	case *send:
 		b.send()
 	case *messages.Announce:
-		b.announce(m.Execution)
+		b.announce(m.End)
 	case *messages.SyncBroker:
 		transport := b.transport
 		b.tree.Lend(func() { m.Reply(transport.Sync(context.Background())) })
@@ -174,7 +174,6 @@ func (b *Broker) dispatch(worker string, bundle *messages.Bundle) {
 }
 
 // announce publishes an end. Nobody bound is as good as published.
-func (b *Broker) announce(x *attune.Execution) {
-	_ = b.transport.Send(messages.Executions, "execution.completed", &messages.ExecutionCompleted{ID: x.ID, Version: x.Version,
-		Action: x.Action, Status: x.Status, Result: x.Result, Failure: x.Failure})
+func (b *Broker) announce(end *messages.ExecutionCompleted) {
+	_ = b.transport.Send(messages.Executions, "execution.completed", end)
 }

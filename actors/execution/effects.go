@@ -29,7 +29,7 @@ func (x *Execution) perform(ctx actor.Context) {
 		case attune.Acknowledge:
 			x.acknowledge(x.row.Token(), x.row.Worker)
 		case attune.Announce:
-			x.node.Tell(x.node.Broker, &messages.Announce{Execution: x.row})
+			x.node.Tell(x.node.Broker, &messages.Announce{End: messages.EndOf(x.row)})
 		case attune.Retire:
 			x.node.Tell(ctx.Parent(), &messages.Retired{ID: x.row.ID, FinishNumber: x.row.FinishNumber})
 		}
@@ -83,8 +83,13 @@ func (x *Execution) ask() {
 	if r.Status == attune.Stopping {
 		x.stopAttempt()
 	}
-	x.node.Tell(x.node.Workers, &messages.CheckIncarnation{Worker: r.Worker, Incarnation: r.Incarnation, Execution: r.ID})
+	x.checkWorker()
 	x.wake(x.now().Add(repeat))
+}
+
+// checkWorker asks whether the incarnation of the attempt is lost.
+func (x *Execution) checkWorker() {
+	x.node.Tell(x.node.Workers, &messages.CheckIncarnation{Worker: x.row.Worker, Incarnation: x.row.Incarnation, Execution: x.row.ID})
 }
 
 func (x *Execution) freeSlot() {
@@ -110,10 +115,8 @@ func (x *Execution) due(ctx actor.Context) {
 		x.place()
 		x.wake(now.Add(recheck))
 	case attune.Scheduled:
-		x.ask()
-		if !x.answered {
-			x.dispatch()
-		}
+		x.dispatch()
+		x.checkWorker()
 	case attune.Running:
 		x.running(ctx, now)
 	case attune.Stopping:

@@ -37,8 +37,12 @@ const sliceRetry = 5 * time.Second
 // asks for a slot.
 func (p *partition) admit(ctx actor.Context, m *messages.Admit) {
 	now := p.tree.Clock.Now()
-	if !p.loaded || p.ids.Ahead(now) > maxAhead {
+	if !p.loaded {
 		p.postpone(m)
+		return
+	}
+	if ahead := p.ids.Ahead(now); ahead > maxAhead {
+		p.refuseAhead(m, ahead)
 		return
 	}
 	if p.ids.Low(now) {
@@ -137,6 +141,17 @@ func (p *partition) compose(a *admission, proposals []messages.Proposal) {
 		op.Dedupe = &persistence.Dedupe{Kind: m.DedupeKind, Source: m.DedupeSource, Key: m.DedupeKey}
 	}
 	a.op = op
+}
+
+// refuseAhead answers a request that no id can be made for: the ids of this
+// partition are ahead of database time, as after a clock that was set back.
+func (p *partition) refuseAhead(m *messages.Admit, ahead time.Duration) {
+	if m.Resumed {
+		p.judgeLater(m.Event)
+		return
+	}
+	reply(m, messages.Admitted{Err: &attune.Error{Kind: attune.Unavailable, Code: "ids_ahead", RetryAfter: ahead - maxAhead,
+		Message: "the ids of this partition are " + ahead.Round(time.Second).String() + " ahead of the database's clock", Try: "was the clock set back? it mends itself when time has caught up"}})
 }
 
 // postpone keeps an admission until the partition can make ids for it.

@@ -126,7 +126,7 @@ func (p *partition) announceAgain(m *unproven) {
 		tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &actors.BrokerStarted{}) })
 	default:
 		for _, x := range m.rows {
-			p.tree.Tell(p.tree.Broker, &messages.Announce{Execution: x})
+			p.tree.Tell(p.tree.Broker, &messages.Announce{End: messages.EndOf(x)})
 		}
 		if len(m.rows) == loadPage {
 			p.unproven(m.rows[loadPage-1].FinishNumber)

@@ -75,6 +75,10 @@ func (p *partition) prune() {
 	heap.Init(&p.moments)
 }
 
+// leastWait keeps a timer from firing in a hot loop while database time stands
+// still, as after a clock that was set back.
+const leastWait = 2 * time.Millisecond
+
 // arm starts the timer for the first moment, unless one is set for then or
 // before.
 func (p *partition) arm() {
@@ -88,7 +92,7 @@ func (p *partition) arm() {
 	}
 	p.timerAt = at
 	tree, self := p.tree, p.self
-	p.timer = tree.Clock.AfterFunc(time.Duration(at-tree.Clock.Now().UnixNano()), func() { tree.Tell(self, &tick{at}) })
+	p.timer = tree.Clock.AfterFunc(max(leastWait, time.Duration(at-tree.Clock.Now().UnixNano())), func() { tree.Tell(self, &tick{at}) })
 }
 
 // tick wakes everybody whose moment has come.

@@ -60,7 +60,7 @@ type entry struct {
 const (
 	loadPage  = 500
 	loadRetry = 500 * time.Millisecond
-	// minute is how far ids may be ahead of database time before new work has
+	// maxAhead is how far ids may be ahead of database time before new work has
 	// to go to another partition.
 	maxAhead = time.Minute
 	// maxUnevaluated bounds the events that a take-over resumes; the rest is
@@ -207,7 +207,9 @@ func (p *partition) loadPage() {
 	tree, store, id, after, self, prepare := p.tree, p.store, p.row.ID, p.after, p.self, p.executions.Prepare
 	tree.Lend(func() {
 		rows, err := store.LiveExecutions(context.Background(), id, after, loadPage)
-		prepare(rows)
+		if err == nil {
+			err = prepare(rows)
+		}
 		tree.Tell(self, &page{p, rows, err})
 	})
 }
@@ -258,7 +260,7 @@ func (p *partition) addUnfinished(m *unfinished) {
 		return
 	}
 	for _, x := range m.unannounced {
-		p.tree.Tell(p.tree.Broker, &messages.Announce{Execution: x})
+		p.tree.Tell(p.tree.Broker, &messages.Announce{End: messages.EndOf(x)})
 		p.finishes.pass(x.FinishNumber)
 	}
 	if len(m.unannounced) == loadPage {

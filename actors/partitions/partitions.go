@@ -34,7 +34,7 @@ type Executions struct {
 	Panicked func(reason string) any
 	// Prepare fetches what the actors of these executions will need and may
 	// not block for. It is called on a lent turn.
-	Prepare func(rows []*attune.Execution)
+	Prepare func(rows []*attune.Execution) error
 }
 
 // Partitions compares the partitions the node owns with those it should own,

@@ -23,7 +23,6 @@ type Scheduler struct {
 	waiting map[attune.ExecutionID]*run
 	arrival int64
 	turn    int64 // counts placements, so that equal loads rotate
-	stopped bool  // the node drains
 }
 
 // load is what the scheduler knows of one worker.
@@ -86,8 +85,6 @@ func (s *Scheduler) Receive(ctx actor.Context) {
 		s.revoke(m.Worker, m.Incarnation)
 	case *messages.ReturnSlots:
 		s.giveBack(m)
-	case *messages.StopPlacing:
-		s.stopped = true
 	case *messages.FreeSlot:
 		s.free(m)
 	}
@@ -128,7 +125,7 @@ func (s *Scheduler) place(m *messages.Place) {
 // fewest in flight; of equals the one that waited longest for its turn.
 func (s *Scheduler) choose(runner string) *load {
 	var best *load
-	if s.stopped {
+	if s.tree.Draining() {
 		return nil
 	}
 	for _, l := range s.loads {

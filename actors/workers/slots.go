@@ -69,7 +69,7 @@ func (w *worker) count(m *counted) {
 	}
 	if m.err != nil {
 		tree, self := w.tree, w.self
-		tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &reread{}) })
+		tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &recountAgain{w}) })
 		return
 	}
 	now := w.tree.Clock.Now()

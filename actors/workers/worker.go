@@ -37,13 +37,15 @@ type worker struct {
 	taken map[attune.Token]time.Time
 	// counted means that taken is complete, so that slots may be granted.
 	counted bool
-	// answered is when the newest answer was sent, or when this actor began.
-	answered time.Time
+	// answered is when the newest answer was sent, or when this actor began, on
+	// the clock that never jumps; heard is the same in database time, to show.
+	answered time.Duration
+	heard    time.Time
 	draining bool
 	// writing is the row on its way to the store, and what follows.
 	writing *attune.Worker
 	then    func()
-	checked time.Time
+	checked time.Duration
 }
 
 // memory is what a worker's actor must not forget in a restart.
@@ -74,7 +76,7 @@ func (w *worker) State() string {
 
 // Detail implements actors.Actor.
 func (w *worker) Detail() any {
-	d := map[string]any{"worker": w.name, "taken": len(w.taken), "counted": w.counted, "answered": w.answered}
+	d := map[string]any{"worker": w.name, "taken": len(w.taken), "counted": w.counted, "answered": w.heard}
 	if r := w.known.row; r != nil {
 		d["incarnation"], d["slots"], d["runners"], d["state"] = r.Incarnation, r.Slots, r.Runners, r.State
 	}
@@ -82,10 +84,15 @@ func (w *worker) Detail() any {
 }
 
 type (
-	tick struct{}
+	// tick, reread and recountAgain are dropped by an actor that did not ask.
+	tick struct{ by *worker }
 	// reread is the row as stored, where this actor may not know it.
-	reread  struct{ row *attune.Worker }
-	counted struct {
+	reread struct {
+		by  *worker
+		row *attune.Worker
+	}
+	recountAgain struct{ by *worker }
+	counted      struct {
 		incarnation string
 		number      int64
 		rows        []*attune.Execution
@@ -99,7 +106,13 @@ func (w *worker) Receive(ctx actor.Context) {
 	case *actor.Started:
 		w.start(ctx)
 	case *tick:
-		w.tick()
+		if m.by == w {
+			w.tick()
+		}
+	case *recountAgain:
+		if m.by == w && w.alive() && !w.counted {
+			w.recount()
+		}
 	case *messages.Registered:
 		w.register(m)
 	case *messages.Heartbeat:
@@ -120,7 +133,9 @@ func (w *worker) Receive(ctx actor.Context) {
 		}
 		w.grant(true)
 	case *reread:
-		w.adopt(m.row)
+		if m.by == w {
+			w.adopt(m.row)
+		}
 	case *messages.CheckIncarnation:
 		w.check(m)
 	case *actors.Written:
@@ -137,8 +152,8 @@ func (w *worker) alive() bool {
 
 func (w *worker) start(ctx actor.Context) {
 	w.self = ctx.Self()
-	w.answered = w.tree.Clock.Now()
-	w.checked = w.answered
+	w.answered = w.tree.Mono()
+	w.heard, w.checked = w.tree.Clock.Now(), w.answered
 	if w.alive() {
 		w.recount()
 	}
@@ -156,26 +171,23 @@ func (w *worker) read() {
 	tree.Lend(func() {
 		rows, err := store.Workers(context.Background())
 		if err != nil {
-			tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &reread{}) })
+			tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &reread{by: w}) })
 			return
 		}
 		for _, row := range rows {
 			if row.Name == name {
-				tree.Tell(self, &reread{row})
+				tree.Tell(self, &reread{by: w, row: row})
 			}
 		}
 	})
 }
 
 // adopt goes on with a stored row that this life of the actor did not write;
-// nil means that it is to be read, or its slots counted, again.
+// nil means that it is to be read again.
 func (w *worker) adopt(row *attune.Worker) {
 	switch known := w.known.row; {
 	case row == nil:
 		w.read()
-		if w.alive() && !w.counted {
-			w.recount()
-		}
 		return
 	case known != nil && known.Version >= row.Version:
 		return
@@ -191,19 +203,19 @@ func (w *worker) adopt(row *attune.Worker) {
 
 func (w *worker) again() {
 	tree, self := w.tree, w.self
-	tree.Clock.AfterFunc(time.Second, func() { tree.Tell(self, &tick{}) })
+	tree.Clock.AfterFunc(time.Second, func() { tree.Tell(self, &tick{w}) })
 }
 
 // tick declares the worker lost when it was not answered for its lease and the
 // kill margin, and audits old slots.
 func (w *worker) tick() {
-	now := w.tree.Clock.Now()
-	if w.alive() && now.Sub(w.answered) >= Lease+killMargin {
+	now := w.tree.Mono()
+	if w.alive() && now-w.answered >= Lease+killMargin {
 		w.lose("not heard of for " + (Lease + killMargin).String())
 	}
-	if w.alive() && now.Sub(w.checked) >= audit {
+	if w.alive() && now-w.checked >= audit {
 		w.checked = now
-		w.audit(now)
+		w.audit(w.tree.Clock.Now())
 	}
 	w.again()
 }
@@ -242,12 +254,15 @@ func (w *worker) register(m *messages.Registered) {
 func (w *worker) answerRegistration(m *messages.Registered) {
 	ack := messages.RegisterAck{Worker: w.name, Incarnation: m.Incarnation, Sent: m.Sent, Node: w.tree.Incarnation}
 	if w.alive() {
-		w.answered = w.tree.Clock.Now()
+		w.answer()
 	} else {
 		ack.Lost = true
 	}
 	w.send(ack)
 }
+
+// answer counts that the worker is being answered now.
+func (w *worker) answer() { w.answered, w.heard = w.tree.Mono(), w.tree.Clock.Now() }
 
 // heartbeat is answered by this actor alone: the answer is what lets the worker
 // go on.
@@ -261,7 +276,7 @@ func (w *worker) heartbeat(m *messages.Heartbeat) {
 	}
 	lost := !w.alive()
 	if !lost && w.writing == nil {
-		w.answered = w.tree.Clock.Now()
+		w.answer()
 	} else if !lost {
 		return // it may be being declared lost: no answer extends anything now
 	}
@@ -356,7 +371,7 @@ func (w *worker) send(item any) {
 }
 
 func (w *worker) list(m *List) {
-	v := View{Worker: attune.Worker{Name: w.name}, Running: len(w.taken), LastHeard: w.answered}
+	v := View{Worker: attune.Worker{Name: w.name}, Running: len(w.taken), LastHeard: w.heard}
 	if w.known.row != nil {
 		v.Worker = *w.known.row
 		if w.draining && w.alive() {

@@ -213,6 +213,7 @@ func (w *Writer) failed(err error, resolve bool) {
 	if w.pause == 0 {
 		w.tree.Log.Error("the store does not take writes, trying again", slog.String("error", err.Error()))
 		w.pause = firstPause
+		w.tree.SetStoreAway(true)
 	} else {
 		w.pause = min(2*w.pause, maxPause)
 	}
@@ -224,6 +225,7 @@ func (w *Writer) failed(err error, resolve bool) {
 func (w *Writer) answer(answers []persistence.Answer) {
 	if w.pause > 0 {
 		w.tree.Log.Info("the store takes writes again")
+		w.tree.SetStoreAway(false)
 		w.pause = 0
 	}
 	batch := w.batch
