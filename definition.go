@@ -55,7 +55,7 @@ type Action struct {
 	Name string `json:"name"`
 	// Description is for people.
 	Description string `json:"description,omitempty"`
-	// Runner says how it runs: local-shell-cmd, process, noop, echo.
+	// Runner says how it runs: local-shell-cmd, process, http-request, noop.
 	Runner string `json:"runner_type"`
 	// EntryPoint is the program or script, relative to the pack's actions
 	// folder; empty for runners that need none.
@@ -75,6 +75,22 @@ type Action struct {
 	Hash string `json:"hash"`
 	// At is where it is defined.
 	At Position `json:"at"`
+}
+
+// Positional are the names of the parameters with a position, in ascending
+// position; of two with the same, in order of name.
+func (a *Action) Positional() []string {
+	var names []string
+	for name, p := range a.Parameters {
+		if p.Position != nil {
+			names = append(names, name)
+		}
+	}
+	sort.Slice(names, func(i, j int) bool {
+		one, other := *a.Parameters[names[i]].Position, *a.Parameters[names[j]].Position
+		return one < other || one == other && names[i] < names[j]
+	})
+	return names
 }
 
 // Parameter is one parameter of an action, in StackStorm's dialect of JSON

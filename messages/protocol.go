@@ -82,6 +82,9 @@ type Dispatch struct {
 	EntryPoint, Dir string
 	// Parameters is the JSON object.
 	Parameters []byte
+	// Positional are the parameters with a place on a command line, in order,
+	// whether they have a value or not. Most runners have no use for it.
+	Positional []string
 	// Timeout limits the attempt from its start, zero for none; Grace lies
 	// between SIGTERM and SIGKILL.
 	Timeout, Grace time.Duration

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -37,6 +38,9 @@ type EmbeddedConfig struct {
 	// demands one containment.
 	KeeperArgs []string
 	Mode       keeper.Mode
+	// AllowHTTP are networks that http-request may reach although they are
+	// private, loopback or link-local; none by default.
+	AllowHTTP []netip.Prefix
 	// Log may be nil.
 	Log *slog.Logger
 	// Observe is [Parts.Observe].
@@ -115,10 +119,16 @@ func (e *Embedded) startWorker(c EmbeddedConfig, clock *Clock, broker *brokermem
 	processes := runners.NewProcesses(runners.ProcessConfig{Dir: dir, Args: c.KeeperArgs, Mode: c.Mode, Env: runners.Environment(),
 		APIURL: c.APIURL, Log: c.Log})
 	e.closers = append(e.closers, processes.Close)
+	mono := func() time.Duration { return time.Duration(keeper.BoottimeNow()) }
+	requests := runners.NewHTTP(runners.HTTPConfig{Allow: c.AllowHTTP, Clock: clock, Mono: mono})
+	e.closers = append(e.closers, requests.Close)
 	e.worker, err = worker.New(worker.Config{Name: localWorker, NewIncarnation: func() string { return localWorker + "-" + randomID() },
-		Slots: c.Slots, Broker: broker, Clock: clock, Mono: func() time.Duration { return time.Duration(keeper.BoottimeNow()) },
-		Journal: book, Keeper: processes, Log: c.Log,
-		Runners: map[string]worker.Runner{"noop": runners.Noop{}, "echo": runners.Echo{}, "local-shell-cmd": processes.Shell(), "process": processes.Program()}})
+		Slots: c.Slots, Broker: broker, Clock: clock, Mono: mono,
+		Journal: book, Keeper: runners.Kept{processes, requests}, Log: c.Log,
+		Runners: map[string]worker.Runner{
+			"noop": runners.Noop{}, "echo": runners.Echo{}, "process": processes.Program(), "http-request": requests,
+			"local-shell-cmd": processes.Shell(), "local-shell-script": processes.Script(),
+		}})
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,12 @@ package node_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +62,59 @@ func TestEmbedded(t *testing.T) {
 		if err != nil || len(steps) < 4 || steps[len(steps)-1].Signal != attune.Finish {
 			t.Errorf("its history is %+v, %v", steps, err)
 		}
+	}
+}
+
+// A script gets its arguments in their places, and a request its answer, on the
+// way through the whole node; loopback is open to it only where that is said.
+func TestEmbeddedScriptsAndRequests(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"pack.yaml": "name: p\n", "actions/s.sh": "#!/bin/sh\nprintf '[%s]' \"$@\"\n",
+		"actions/s.yaml": "name: s\nrunner_type: local-shell-script\nentry_point: s.sh\nparameters:\n  last: {position: 2}\n  first: {position: 1}\n  named: {type: integer}\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, "p", name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "p", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"asked": %q}`, r.Method+" "+r.RequestURI)
+	}))
+	defer server.Close()
+	config := node.EmbeddedConfig{Packs: append(packs.Load(dir), packs.LoadFS(core.Files, core.Ref, "")), Slots: 2, KeeperArgs: []string{"keeper"}, Mode: contained(t)}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ask := api.ExecutionRequest{Action: "core.http", Parameters: map[string]any{"url": server.URL + "/x", "params": map[string]any{"a": 1}}}
+	for _, c := range []struct {
+		request api.ExecutionRequest
+		allow   []netip.Prefix
+		status  attune.Status
+		want    string // in the result, or the code of the failure
+	}{
+		{api.ExecutionRequest{Action: "p.s", Parameters: map[string]any{"named": 7, "last": "z"}}, nil, attune.Completed, `"stdout":"[--named=7][][z]"`},
+		{ask, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, attune.Completed, `"body":{"asked":"GET /x?a=1"},"parsed":true`},
+		{ask, nil, attune.Failed, "address_refused"},
+	} {
+		config.Data, config.AllowHTTP = t.TempDir(), c.allow
+		e := open(ctx, t, config)
+		c.request.Chain.Principal = "me"
+		receipt, err := e.RequestExecution(ctx, c.request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := e.wait(ctx, receipt.ID)
+		said := string(x.Result)
+		if x.Failure != nil {
+			said = x.Failure.Code
+		}
+		if x.Status != c.status || !strings.Contains(said, c.want) {
+			t.Errorf("%s is %s: %s %v", x.Action, x.Status, x.Result, x.Failure)
+		}
+		e.close(ctx)
 	}
 }
 

@@ -115,6 +115,30 @@ action:
 	}
 }
 
+// An action of http-request declares what StackStorm's do; the runner adds its
+// own. A script's arguments with a place come in their order.
+func TestTheRunnersOfScriptsAndRequests(t *testing.T) {
+	p := packs.LoadFS(pack(map[string]string{
+		"actions/s.sh":     "#!/bin/sh\n",
+		"actions/s.yaml":   "name: s\nrunner_type: local-shell-script\nentry_point: s.sh\nparameters:\n  b: {position: 1}\n  a: {position: 10}\n  c: {position: 0}\n  d: {type: string}\n  kwarg_op: {default: '-'}\n",
+		"actions/get.yaml": "name: get\nrunner_type: http-request\nparameters:\n  url: {default: 'http://h/{{ d }}', immutable: true}\n  d: {type: string, required: true}\n  body: {type: object}\n  timeout: {default: 5}\n",
+	}), "p", "/packs/p")
+	if len(p.Faults) > 0 || len(p.Actions) != 2 {
+		t.Fatal(faultText(p.Faults))
+	}
+	get, script := p.Actions[0], p.Actions[1]
+	if got := strings.Join(script.Positional(), " "); got != "c b a" || script.Timeout != time.Minute || script.Parameters["kwarg_op"].Default != "-" || script.Refusal != "" {
+		t.Errorf("got %s %+v", got, script)
+	}
+	if get.Positional() != nil || get.Timeout != 5*time.Second || get.Parameters["body"].Type != "object" || get.Parameters["verify_ssl_cert"].Default != true || get.Refusal != "" {
+		t.Errorf("got %+v", get)
+	}
+	p = packs.LoadFS(pack(map[string]string{"actions/s.yaml": "name: s\nrunner_type: local-shell-script\n", "actions/g.yaml": "name: g\nrunner_type: http-request\nentry_point: x\n"}), "p", "")
+	if text := faultText(p.Faults); !strings.Contains(text, "local-shell-script needs an entry_point") || !strings.Contains(text, "http-request has no entry point") {
+		t.Error(text)
+	}
+}
+
 func TestFaultsHaveTheirPlaceAndHarmNothingElse(t *testing.T) {
 	const good = "name: good\nrunner_type: noop\n"
 	for _, c := range []struct {

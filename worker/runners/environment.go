@@ -1,6 +1,8 @@
 package runners
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"os"
 	"slices"
@@ -42,6 +44,26 @@ func (p *Processes) environment(d *messages.Dispatch) environment {
 	env.set("ATTUNE_API_URL", p.config.APIURL)
 	env.set("TRACEPARENT", d.Traceparent)
 	return env
+}
+
+// ownParameters reads a runner's own parameters, which are lower case. An
+// action's parameter ENV is another than env, which encoding/json does not know.
+// Numbers keep their text.
+func ownParameters(document []byte, into any) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(document, &all); err != nil {
+		return err
+	}
+	maps.DeleteFunc(all, func(name string, _ json.RawMessage) bool {
+		return strings.ContainsFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' })
+	})
+	own, err := encode(all)
+	if err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(own))
+	decoder.UseNumber()
+	return decoder.Decode(into)
 }
 
 // set tells a value; one that is empty and was not set is left out.

@@ -35,8 +35,8 @@ type ProcessConfig struct {
 }
 
 // Processes runs actions as processes of a keeper. It is the worker's
-// [worker.Keeper], and makes its runners: [Processes.Shell] and
-// [Processes.Program]. The worker's Mono must be [keeper.BoottimeNow].
+// [worker.Keeper], and makes its runners: [Processes.Shell],
+// [Processes.Script] and [Processes.Program]. The worker's Mono must be [keeper.BoottimeNow].
 type Processes struct {
 	config ProcessConfig
 	lent   sync.WaitGroup // all goroutines
@@ -182,6 +182,9 @@ func (p *Processes) hear(e keeper.Event) {
 
 // Shell is the runner local-shell-cmd.
 func (p *Processes) Shell() worker.Runner { return kind{p, shellCommand, shellResult} }
+
+// Script is the runner local-shell-script.
+func (p *Processes) Script() worker.Runner { return kind{p, scriptCommand, shellResult} }
 
 // Program is the runner process.
 func (p *Processes) Program() worker.Runner { return kind{p, programCommand, programResult} }

@@ -17,10 +17,7 @@ import (
 // programCommand makes the process of an entry point: the parameters are one
 // JSON document on its standard input.
 func programCommand(p *Processes, d *messages.Dispatch) (*command, error) {
-	if d.EntryPoint == "" || !filepath.IsLocal(d.EntryPoint) || !filepath.IsAbs(d.Dir) {
-		return nil, refusal("the entry point %q is not within its pack", d.EntryPoint)
-	}
-	argv, err := program(filepath.Join(d.Dir, d.EntryPoint))
+	argv, err := program(d)
 	if err != nil {
 		return nil, err
 	}
@@ -34,9 +31,13 @@ func programCommand(p *Processes, d *messages.Dispatch) (*command, error) {
 	return &command{argv: argv, dir: d.Dir, env: env.entries(), stdin: d.Parameters, output: output.Name()}, nil
 }
 
-// program is the command line for a file: the file itself if it is executable,
-// else with the interpreter that its first line names.
-func program(path string) ([]string, error) {
+// program is the command line for an entry point: the file itself if it is
+// executable, else with the interpreter that its first line names.
+func program(d *messages.Dispatch) ([]string, error) {
+	if d.EntryPoint == "" || !filepath.IsLocal(d.EntryPoint) || !filepath.IsAbs(d.Dir) {
+		return nil, refusal("the entry point %q is not within its pack", d.EntryPoint)
+	}
+	path := filepath.Join(d.Dir, d.EntryPoint)
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refusal("the entry point is missing: %w", err)

@@ -1,5 +1,6 @@
 // Package runners holds the runners of a worker: noop and echo, which are pure,
-// and the runners of processes, which start them through a keeper.
+// the runners of processes, which start them through a keeper, and http-request,
+// which needs none.
 package runners
 
 import (

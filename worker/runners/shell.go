@@ -1,6 +1,7 @@
 package runners
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -9,25 +10,37 @@ import (
 	"github.com/attune-automation/attune/messages"
 )
 
+// shellParameters are those that the shell's runners share.
+type shellParameters struct {
+	Cwd  string            `json:"cwd"`
+	Env  map[string]string `json:"env"`
+	Sudo bool              `json:"sudo"`
+}
+
 // shellCommand makes the process of local-shell-cmd: the parameter cmd, run by
 // /bin/sh in cwd with env. Other parameters were used in rendering cmd.
 func shellCommand(p *Processes, d *messages.Dispatch) (*command, error) {
 	var parameters struct {
-		Cmd  *string           `json:"cmd"`
-		Cwd  string            `json:"cwd"`
-		Env  map[string]string `json:"env"`
-		Sudo bool              `json:"sudo"`
+		shellParameters
+		Cmd *string `json:"cmd"`
 	}
-	if err := json.Unmarshal(d.Parameters, &parameters); err != nil {
+	if err := ownParameters(d.Parameters, &parameters); err != nil {
 		return nil, refusal("the parameters are not those of local-shell-cmd: %w", err)
 	}
 	switch {
 	case parameters.Cmd == nil:
 		return nil, refusal("the parameter cmd is missing")
-	case parameters.Sudo:
-		return nil, refusal("sudo is not supported: run the worker as the user it needs")
 	case strings.ContainsRune(*parameters.Cmd, 0):
 		return nil, refusal("the parameter cmd has a NUL character")
+	}
+	return p.shell(d, parameters.shellParameters, []string{"/bin/sh", "-c", *parameters.Cmd}, "")
+}
+
+// shell is the command line in the surroundings that a shell's runner gives it;
+// dir is where it begins unless the parameters say, or empty for home.
+func (p *Processes) shell(d *messages.Dispatch, parameters shellParameters, argv []string, dir string) (*command, error) {
+	if parameters.Sudo {
+		return nil, refusal("sudo is not supported: run the worker as the user it needs")
 	}
 	env := p.environment(d)
 	env.set("ST2_ACTION_PACK_NAME", d.Pack)
@@ -39,7 +52,7 @@ func shellCommand(p *Processes, d *messages.Dispatch) (*command, error) {
 		}
 		env[name] = value
 	}
-	c := &command{argv: []string{"/bin/sh", "-c", *parameters.Cmd}, dir: parameters.Cwd, env: env.entries()}
+	c := &command{argv: argv, dir: cmp.Or(parameters.Cwd, dir), env: env.entries()}
 	switch {
 	case c.dir == "":
 		c.dir = env.home()
@@ -72,7 +85,7 @@ func (r *run) written(o outcome) written {
 	return w
 }
 
-// shellResult is the result of local-shell-cmd: a stream that is one JSON
+// shellResult is the result of the shell's runners: a stream that is one JSON
 // document is that document, however small; of others the last line's end is
 // left out, as StackStorm does.
 func shellResult(r *run, o outcome) ([]byte, error) {
