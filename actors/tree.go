@@ -23,7 +23,7 @@ type Tree struct {
 	partitions [attune.Partitions]*actor.PID
 	lease      *atomic.Int64
 	draining   *atomic.Bool
-	away       *atomic.Bool
+	flushing   *atomic.Int64 // since when the flush under way is, by Mono; 0 is none
 }
 
 // NewTree lays out the tree of a node incarnation.
@@ -31,7 +31,7 @@ func NewTree(s *System, incarnation string) *Tree {
 	t := &Tree{System: s, Incarnation: incarnation, Node: s.PID("node"), Lease: s.PID("node/lease"), Writer: s.PID("node/writer"),
 		Rules: s.PID("node/rules"), Scheduler: s.PID("node/scheduler"), Workers: s.PID("node/workers"), Broker: s.PID("node/broker"),
 		Output: s.PID("node/output"), Inspector: s.PID("node/inspector"), Partitions: s.PID("node/partitions"), lease: &atomic.Int64{},
-		draining: &atomic.Bool{}, away: &atomic.Bool{}}
+		draining: &atomic.Bool{}, flushing: &atomic.Int64{}}
 	for i := range t.partitions {
 		t.partitions[i] = s.PID("node/partitions/" + PartitionName(i))
 	}
@@ -61,11 +61,19 @@ func (t *Tree) Drain() { t.draining.Store(true) }
 // given a slot. It outlives restarts of the actors that ask.
 func (t *Tree) Draining() bool { return t.draining.Load() }
 
-// SetStoreAway is told by the writer whether the store refuses writes.
-func (t *Tree) SetStoreAway(away bool) { t.away.Store(away) }
+// Flushing is told by the writer when a flush begins, and Flushed when it is
+// answered, however often it was tried.
+func (t *Tree) Flushing() { t.flushing.Store(max(1, int64(t.Mono()))) }
 
-// StoreAway reports that the store refuses writes: requests stay pending.
-func (t *Tree) StoreAway() bool { return t.away.Load() }
+// Flushed ends what [Tree.Flushing] began.
+func (t *Tree) Flushed() { t.flushing.Store(0) }
+
+// StoreAway reports that the store has refused a flush, or kept it waiting, for
+// five seconds: what is pending stays pending.
+func (t *Tree) StoreAway() bool {
+	since := t.flushing.Load()
+	return since != 0 && t.Mono()-time.Duration(since) >= 5*time.Second
+}
 
 // PartitionName is the name of a partition's actor.
 func PartitionName(id int) string { return fmt.Sprintf("p-%03d", id) }

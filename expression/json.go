@@ -116,16 +116,7 @@ type jsonWriter struct {
 }
 
 func (w *jsonWriter) value(v any, depth int) error {
-	if depth > MaxNesting {
-		return budgetFault("a value is nested more than %d deep", MaxNesting)
-	}
-	if len(w.text) > MaxOutput {
-		return w.run.make(len(w.text))
-	}
-	if err := w.run.spend(1); err != nil {
-		return err
-	}
-	v, err := normal(v)
+	v, err := w.run.writable(v, depth, len(w.text))
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,21 @@ func (r *run) text(v any) (string, error) {
 	return string(w.text), r.make(len(w.text))
 }
 
+// writable charges the budget for one more value in a text that has so many
+// bytes already, and brings the value into the form that the writers know.
+func (r *run) writable(v any, depth, written int) (any, error) {
+	if depth > MaxNesting {
+		return nil, budgetFault("a value is nested more than %d deep", MaxNesting)
+	}
+	if written > MaxOutput {
+		return nil, r.make(written)
+	}
+	if err := r.spend(1); err != nil {
+		return nil, err
+	}
+	return normal(v)
+}
+
 // printer writes values as Python's repr() does, with dict keys sorted.
 type printer struct {
 	run  *run
@@ -28,16 +43,7 @@ type printer struct {
 }
 
 func (w *printer) value(v any, depth int) error {
-	if depth > MaxNesting {
-		return budgetFault("a value is nested more than %d deep", MaxNesting)
-	}
-	if len(w.text) > MaxOutput {
-		return w.run.make(len(w.text))
-	}
-	if err := w.run.spend(1); err != nil {
-		return err
-	}
-	v, err := normal(v)
+	v, err := w.run.writable(v, depth, len(w.text))
 	if err != nil {
 		return err
 	}

@@ -49,16 +49,7 @@ func isCollection(v any) bool {
 // value writes v from the present column on; what follows on other lines
 // begins there too.
 func (w *yamlWriter) value(v any, column, depth int) error {
-	if depth > MaxNesting {
-		return budgetFault("a value is nested more than %d deep", MaxNesting)
-	}
-	if len(w.text) > MaxOutput {
-		return w.run.make(len(w.text))
-	}
-	if err := w.run.spend(1); err != nil {
-		return err
-	}
-	v, err := normal(v)
+	v, err := w.run.writable(v, depth, len(w.text))
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ type rig struct {
 	lent        *node.Lent
 	turns       *node.Turns
 	incarnation int
+	clock       *node.Clock // of the present incarnation
 	machines    map[string]*machine
 	workers     map[string]*process
 }
@@ -122,6 +123,7 @@ func (r *rig) boot() {
 		return memory.Fault{}
 	})
 	clock, began := node.NewClock(), time.Now()
+	r.clock = clock
 	clock.BootTime = func() time.Duration { return time.Since(began) } // that of the bubble
 	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d"},
 		node.Parts{Clock: clock, Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Log: r.log,

@@ -107,6 +107,7 @@ func (w *Writer) flush() {
 		return
 	}
 	w.take()
+	w.tree.Flushing()
 	w.send()
 }
 
@@ -213,7 +214,6 @@ func (w *Writer) failed(err error, resolve bool) {
 	if w.pause == 0 {
 		w.tree.Log.Error("the store does not take writes, trying again", slog.String("error", err.Error()))
 		w.pause = firstPause
-		w.tree.SetStoreAway(true)
 	} else {
 		w.pause = min(2*w.pause, maxPause)
 	}
@@ -225,11 +225,11 @@ func (w *Writer) failed(err error, resolve bool) {
 func (w *Writer) answer(answers []persistence.Answer) {
 	if w.pause > 0 {
 		w.tree.Log.Info("the store takes writes again")
-		w.tree.SetStoreAway(false)
 		w.pause = 0
 	}
 	batch := w.batch
 	w.batch, w.ops = nil, nil
+	w.tree.Flushed()
 	var unwritten []*actors.Submit
 	for i, s := range batch {
 		if answers[i].Outcome == persistence.NotWritten {
