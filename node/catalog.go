@@ -11,6 +11,14 @@ import (
 	"github.com/attune-automation/attune/rules"
 )
 
+// SetPacks makes the packs the node's, joined and held against each other. It
+// may be called at any time, and by one caller at a time takes effect.
+func (n *Node) SetPacks(ctx context.Context, loaded []*attune.Pack) error {
+	n.composing.Lock()
+	defer n.composing.Unlock()
+	return n.SetCatalog(ctx, packs.NewSnapshot(loaded))
+}
+
 // SetCatalog makes a snapshot the node's: its actions are stored first, so that
 // what they start can always be told what it began with. Events offered before
 // are judged by the rules they were offered to.

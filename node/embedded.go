@@ -14,7 +14,6 @@ import (
 
 	"github.com/attune-automation/attune"
 	brokermemory "github.com/attune-automation/attune/messages/memory"
-	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence/sqlite"
 	"github.com/attune-automation/attune/worker"
 	"github.com/attune-automation/attune/worker/journal"
@@ -94,7 +93,7 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 	})
 	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data},
 		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Log: c.Log, Observe: c.Observe})
-	if err := e.SetCatalog(ctx, packs.NewSnapshot(c.Packs)); err != nil {
+	if err := e.SetPacks(ctx, c.Packs); err != nil {
 		return nil, err
 	}
 	if err := e.Start(ctx); err != nil {

@@ -56,8 +56,10 @@ type Node struct {
 	watchers watchers
 	actions  actions
 	catalog  atomic.Pointer[packs.Snapshot]
-	rules    rules.Changed
-	started  time.Time
+	// composing makes one catalogue follow the other.
+	composing sync.Mutex
+	rules     rules.Changed
+	started   time.Time
 	// window holds a token per request that is not yet durable.
 	window chan struct{}
 	drain  sync.Mutex

@@ -1,0 +1,95 @@
+package node
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/attune-automation/attune"
+)
+
+// Key is the one secret of a data folder: what is encrypted or signed there
+// uses a key that is derived from it for one purpose. Without the file that
+// holds it what was encrypted cannot be read again, by anybody.
+type Key struct{ secret []byte }
+
+// keyFile is its name in the data folder; keySize its length in bytes.
+const (
+	keyFile = "attune.key"
+	keySize = 32
+)
+
+// OpenKey reads the key of a data folder, and makes it, readable by its owner
+// only, where there is none. A file that others can read, or that is not a key,
+// is refused: it is Denied or Invalid.
+func OpenKey(dir string) (Key, error) {
+	path := filepath.Join(dir, keyFile)
+	secret, err := os.ReadFile(path) //nolint:gosec // the operator's own folder
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeKey(path)
+	}
+	if err != nil {
+		return Key{}, fmt.Errorf("read the key: %w", err)
+	}
+	stat, err := os.Stat(path)
+	if err != nil {
+		return Key{}, fmt.Errorf("read the key: %w", err)
+	}
+	if stat.Mode().Perm()&0o077 != 0 {
+		return Key{}, &attune.Error{Kind: attune.Denied, Code: "open_key", Where: path,
+			Message: "the key can be read by others", Try: "chmod 600 " + path}
+	}
+	if len(secret) != keySize {
+		return Key{}, &attune.Error{Kind: attune.Invalid, Code: "wrong_key", Where: path,
+			Message: fmt.Sprintf("a key has %d bytes and this file %d", keySize, len(secret)), Try: "put the file of your backup in its place"}
+	}
+	return Key{secret}, nil
+}
+
+// makeKey writes the file whole or not at all: half a key would be worse than
+// none.
+func makeKey(path string) (Key, error) {
+	secret := make([]byte, keySize)
+	_, _ = rand.Read(secret) // it never fails
+	part := path + ".part"
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the operator's own folder
+	if err != nil {
+		return Key{}, fmt.Errorf("make the key: %w", err)
+	}
+	_, err = f.Write(secret)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(part, path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return Key{}, fmt.Errorf("make the key: %w", err)
+	}
+	return Key{secret}, nil
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir) //nolint:gosec // the operator's own folder
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Derive is a 32-byte key for one purpose: the same for the same purpose, and
+// telling nothing of the others.
+func (k Key) Derive(purpose string) []byte {
+	derived, err := hkdf.Key(sha256.New, k.secret, nil, purpose, keySize)
+	if err != nil {
+		panic(err) // only for lengths that SHA-256 cannot give
+	}
+	return derived
+}

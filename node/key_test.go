@@ -1,0 +1,55 @@
+package node_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/node"
+)
+
+func openKey(t *testing.T, dir string) node.Key {
+	t.Helper()
+	k, err := node.OpenKey(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestAKeyIsTheSameAtTheNextStartAndForEachPurposeAnother(t *testing.T) {
+	dir := t.TempDir()
+	first, again := openKey(t, dir), openKey(t, dir)
+	if !bytes.Equal(first.Derive("tokens"), again.Derive("tokens")) {
+		t.Error("the next start derives another key")
+	}
+	if bytes.Equal(first.Derive("tokens"), first.Derive("secrets")) {
+		t.Error("two purposes have one key")
+	}
+	if bytes.Equal(first.Derive("tokens"), openKey(t, t.TempDir()).Derive("tokens")) {
+		t.Error("two folders have one key")
+	}
+}
+
+func TestAKeyThatOthersReadOrThatIsCutIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	openKey(t, dir)
+	path := filepath.Join(dir, "attune.key")
+	if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // what is to be refused
+		t.Fatal(err)
+	}
+	if _, err := node.OpenKey(dir); attune.KindOf(err) != attune.Denied {
+		t.Errorf("a key that all can read: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := node.OpenKey(dir); attune.KindOf(err) != attune.Invalid {
+		t.Errorf("a key that was cut: %v", err)
+	}
+}
