@@ -40,7 +40,7 @@ func runDev(ctx context.Context, o devOptions) error {
 	url := "http://" + listener.Addr().String()
 	loaded := append([]*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, packs.Load(o.Packs...)...)
 	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: loaded, Slots: o.Slots, Version: versionText(), APIURL: url,
-		KeeperArgs: []string{keeperWord}, Log: log})
+		KeeperArgs: []string{keeperWord}, Limits: o.Limits, AllowHTTP: o.AllowHTTP, Log: log})
 	if err != nil {
 		return err
 	}
