@@ -71,7 +71,7 @@ func TestEmbeddedScriptsAndRequests(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"pack.yaml": "name: p\n", "actions/s.sh": "#!/bin/sh\nprintf '[%s]' \"$@\"\n",
-		"actions/hoard.yaml": "name: hoard\nrunner_type: local-shell-cmd\nlimits: {memory: 20MiB}\nparameters: {cmd: {default: 'head -c 60M /dev/zero | tail -n 1 >/dev/null || exit 3'}}\n",
+		"actions/hoard.yaml": "name: hoard\nrunner_type: local-shell-cmd\nlimits: {memory: 20MiB}\nparameters: {cmd: {default: 'dd if=/dev/zero of=/dev/null bs=60M count=1 || exit 3'}}\n",
 		"actions/s.yaml":     "name: s\nrunner_type: local-shell-script\nentry_point: s.sh\nparameters:\n  last: {position: 2}\n  first: {position: 1}\n  named: {type: integer}\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, "p", name)), 0o755); err != nil {

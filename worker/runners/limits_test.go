@@ -51,7 +51,7 @@ func openBounded(t *testing.T, mode keeper.Mode, limits attune.Resources) *runne
 // The smaller of the action's limit and the worker's counts, and an attempt that
 // is killed at it says so.
 func TestAnAttemptAtItsLimitOfMemorySaysSo(t *testing.T) {
-	const hoard = "head -c 60M /dev/zero | tail -n 1 >/dev/null"
+	const hoard = "dd if=/dev/zero of=/dev/null bs=60M count=1"
 	for name, c := range map[string]struct{ action, worker attune.Resources }{
 		"the action's": {attune.Resources{Memory: 20 << 20}, attune.Resources{}},
 		"the worker's": {attune.Resources{Memory: 300 << 20}, attune.Resources{Memory: 20 << 20}},
@@ -79,7 +79,7 @@ func TestAWorkerSaysWhichLimitsHold(t *testing.T) {
 	}
 	// What it says is what happens: the one that asks for more is refused it, its
 	// shell goes on.
-	e := start(t, p.Shell(), dispatch(1, object{"cmd": "head -c 60M /dev/zero | tail -n 1 >/dev/null; echo went on"})).ended()
+	e := start(t, p.Shell(), dispatch(1, object{"cmd": "dd if=/dev/zero of=/dev/null bs=60M count=1; echo went on"})).ended()
 	if e.End != messages.Finished || !strings.Contains(string(e.Result), "went on") || !strings.Contains(string(e.Result), "memory") {
 		t.Errorf("%s %v %s", e.End, e.Failure, e.Result)
 	}
