@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test check fmt fmt-check vet lint floors race sim mutants bench e2e clean
+.PHONY: help build run demo test fuzz check fmt fmt-check vet lint floors race sim mutants bench e2e clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -16,6 +16,14 @@ RACE_EXCLUDE := persistence/sqlite test/sim
 PKG  ?= ./...
 ARGS ?=
 
+# How long each fuzz target is fed new inputs, behind all tests and by make fuzz.
+FUZZTIME ?= 5s
+
+# Packages whose fuzz targets are fed by make fuzz alone, and why:
+#   persistence/sqlite   fuzzing builds all with counters in it, and for the pure-Go SQLite
+#                        engine that takes minutes; its kept inputs run as ordinary tests
+FUZZ_EXCLUDE := persistence/sqlite
+
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
@@ -28,8 +36,11 @@ run: build ## attune dev, everything in one process, until Ctrl-C
 demo: ## one event on its way through a rule to a finished action, and an end
 	go run ./cmd/attune demo
 
-test: bin/testrun ## all tests, with the race detector where there is a C compiler; says what was left out
-	@bin/testrun -race-exclude '$(RACE_EXCLUDE)' $(PKG) -- $(ARGS)
+test: bin/testrun ## all tests, with the race detector where there is a C compiler, then 5 s of fuzzing each; says what was left out
+	@bin/testrun -race-exclude '$(RACE_EXCLUDE)' $(if $(ARGS),,-fuzz $(FUZZTIME) -fuzz-exclude '$(FUZZ_EXCLUDE)') $(PKG) -- $(ARGS)
+
+fuzz: bin/testrun ## the fuzz targets alone: make fuzz FUZZTIME=60s PKG=./api
+	@bin/testrun -only-fuzz -fuzz $(FUZZTIME) $(PKG)
 
 check: fmt-check vet floors lint ## everything that is no test: gofmt, vet, floors, golangci-lint
 
@@ -50,7 +61,7 @@ floors: ## who may import whom, and the other house rules
 	go test -count=1 ./internal/floors
 
 race: ## all tests under the race detector, the slow ones too
-	ATTUNE_TEST_REQUIRE="race,$$ATTUNE_TEST_REQUIRE" $(MAKE) --no-print-directory test RACE_EXCLUDE=
+	ATTUNE_TEST_REQUIRE="race,$$ATTUNE_TEST_REQUIRE" $(MAKE) --no-print-directory test RACE_EXCLUDE= FUZZTIME=0
 
 sim: ## the runtime in the seeded simulation; SEED=N replays one, with its trace in bin/
 ifdef SEED

@@ -71,6 +71,8 @@ type Action struct {
 	Parameters map[string]*Parameter `json:"parameters,omitempty"`
 	// Timeout limits one attempt; zero means the runner's default.
 	Timeout time.Duration `json:"-"`
+	// Limits are what the processes of one attempt may use.
+	Limits Resources `json:"limits,omitzero"`
 	// Hash is the hash of its content.
 	Hash string `json:"hash"`
 	// At is where it is defined.

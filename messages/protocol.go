@@ -88,6 +88,8 @@ type Dispatch struct {
 	// Timeout limits the attempt from its start, zero for none; Grace lies
 	// between SIGTERM and SIGKILL.
 	Timeout, Grace time.Duration
+	// Limits are what its processes may use; the worker may have smaller ones.
+	Limits attune.Resources
 	// Rule, Trigger, Traceparent are told to the action.
 	Rule, Trigger, Traceparent string
 }

@@ -37,6 +37,8 @@ type EmbeddedConfig struct {
 	// demands one containment.
 	KeeperArgs []string
 	Mode       keeper.Mode
+	// Limits are the most that one attempt may use, whatever its action says.
+	Limits attune.Resources
 	// AllowHTTP are networks that http-request may reach although they are
 	// private, loopback or link-local; none by default.
 	AllowHTTP []netip.Prefix
@@ -118,7 +120,7 @@ func (e *Embedded) startWorker(c EmbeddedConfig, clock *Clock, broker *brokermem
 	}
 	e.closers = append(e.closers, func(context.Context) error { return book.Close() })
 	processes := runners.NewProcesses(runners.ProcessConfig{Dir: dir, Args: c.KeeperArgs, Mode: c.Mode, Env: runners.Environment(),
-		APIURL: c.APIURL, Log: c.Log})
+		APIURL: c.APIURL, Limits: c.Limits, Log: c.Log})
 	e.closers = append(e.closers, processes.Close)
 	mono := func() time.Duration { return time.Duration(keeper.BoottimeNow()) }
 	requests := runners.NewHTTP(runners.HTTPConfig{Allow: c.AllowHTTP, Clock: clock, Mono: mono})

@@ -71,7 +71,8 @@ func TestEmbeddedScriptsAndRequests(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"pack.yaml": "name: p\n", "actions/s.sh": "#!/bin/sh\nprintf '[%s]' \"$@\"\n",
-		"actions/s.yaml": "name: s\nrunner_type: local-shell-script\nentry_point: s.sh\nparameters:\n  last: {position: 2}\n  first: {position: 1}\n  named: {type: integer}\n",
+		"actions/hoard.yaml": "name: hoard\nrunner_type: local-shell-cmd\nlimits: {memory: 20MiB}\nparameters: {cmd: {default: 'dd if=/dev/zero of=/dev/null bs=60M count=1 || exit 3'}}\n",
+		"actions/s.yaml":     "name: s\nrunner_type: local-shell-script\nentry_point: s.sh\nparameters:\n  last: {position: 2}\n  first: {position: 1}\n  named: {type: integer}\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, "p", name)), 0o755); err != nil {
 			t.Fatal(err)
@@ -88,6 +89,10 @@ func TestEmbeddedScriptsAndRequests(t *testing.T) {
 	config := node.EmbeddedConfig{Packs: append(packs.Load(dir), packs.LoadFS(core.Files, core.Ref, "")), Slots: 2, KeeperArgs: []string{"keeper"}, Mode: contained(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	limited := "exit_code" // each process by itself is refused what it asks for
+	if config.Mode == keeper.ByCgroup {
+		limited = "" // it depends on the machine
+	}
 	ask := api.ExecutionRequest{Action: "core.http", Parameters: map[string]any{"url": server.URL + "/x", "params": map[string]any{"a": 1}}}
 	for _, c := range []struct {
 		request api.ExecutionRequest
@@ -98,6 +103,7 @@ func TestEmbeddedScriptsAndRequests(t *testing.T) {
 		{api.ExecutionRequest{Action: "p.s", Parameters: map[string]any{"named": 7, "last": "z"}}, nil, attune.Completed, `"stdout":"[--named=7][][z]"`},
 		{ask, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, attune.Completed, `"body":{"asked":"GET /x?a=1"},"parsed":true`},
 		{ask, nil, attune.Failed, "address_refused"},
+		{api.ExecutionRequest{Action: "p.hoard"}, nil, attune.Failed, limited},
 	} {
 		config.Data, config.AllowHTTP = t.TempDir(), c.allow
 		e := open(ctx, t, config)

@@ -15,7 +15,7 @@ import (
 // JSON Schema. What is not in attune.Parameter, such as items, is accepted and
 // not checked.
 var (
-	actionKeys = []string{"name", "ref", "pack", "runner_type", "entry_point", "description", "enabled", "parameters",
+	actionKeys = []string{"name", "ref", "pack", "runner_type", "entry_point", "description", "enabled", "parameters", "limits",
 		"notify", "tags", "output_schema", "output_key", "uid", "id", "metadata_file", "content_version"}
 	parameterKeys = []string{"type", "description", "required", "default", "enum", "immutable", "secret", "position",
 		"items", "properties", "additionalProperties", "patternProperties", "pattern", "format", "title",
@@ -45,6 +45,12 @@ func (l *loading) action(s *source, v *value) {
 	a.Timeout = r.timeout
 	if known {
 		l.entryPoint(s, o, a, r)
+	}
+	if v := o.get("limits"); v != nil {
+		a.Limits = s.limits(v)
+		if known && !r.processes {
+			s.fault(v.at, "remove it", "the runner %s starts no process to limit", a.Runner)
+		}
 	}
 	a.Parameters = s.parameters(o.get("parameters"), r)
 	if p := a.Parameters["timeout"]; p != nil && p.HasDefault {
@@ -80,6 +86,46 @@ func (l *loading) entryPoint(s *source, o *object, a *attune.Action, r runner) {
 	case !l.exists(path.Join("actions", a.EntryPoint)):
 		s.fault(v.at, "", "the entry point %q is not in the actions folder", a.EntryPoint)
 	}
+}
+
+// limits reads our optional key limits. A wrong one is left out, after a fault.
+func (s *source) limits(v *value) attune.Resources {
+	var r attune.Resources
+	o := s.object(v, "limits", []string{"memory", "processes", "cpu"})
+	if o == nil {
+		return r
+	}
+	if size := o.text("memory"); size != "" {
+		var err error
+		if r.Memory, err = attune.ParseSize(size); err != nil || r.Memory == 0 {
+			s.fault(o.get("memory").at, "512MiB, or 1GiB", "memory must be a number of bytes, not %s", o.get("memory").describe())
+		}
+	}
+	if v := o.get("processes"); v != nil {
+		n, ok := v.scalar.(int64)
+		if !ok || n < 1 || n > 1<<22 {
+			s.fault(v.at, "", "processes must be a whole number from 1 to 4194304, not %s", v.describe())
+			n = 0
+		}
+		r.Processes = int(n)
+	}
+	if v := o.get("cpu"); v != nil {
+		switch n := v.scalar.(type) {
+		case int64:
+			r.CPU = float64(n)
+		case float64:
+			r.CPU = n
+		}
+		if r.CPU <= 0 {
+			s.fault(v.at, "1.5 is one and a half processors", "cpu must be a number above 0, not %s", v.describe())
+			r.CPU = 0
+		}
+	}
+	if err := r.Check(); err != nil {
+		s.fault(v.at, "", "%s", err)
+		return attune.Resources{}
+	}
+	return r
 }
 
 // parameters are the runner's, with what the action changes about them, and

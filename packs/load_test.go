@@ -139,6 +139,37 @@ func TestTheRunnersOfScriptsAndRequests(t *testing.T) {
 	}
 }
 
+func TestTheLimitsOfAnAction(t *testing.T) {
+	for _, c := range []struct {
+		name, runner, limits string
+		want                 attune.Resources
+		fault                string // the beginning of it
+	}{
+		{"all of them", "local-shell-cmd", "{memory: 512MiB, processes: 64, cpu: 1.5}", attune.Resources{Memory: 512 << 20, Processes: 64, CPU: 1.5}, ""},
+		{"one, and whole numbers", "local-shell-cmd", "{memory: 1048576, cpu: 2}", attune.Resources{Memory: 1 << 20, CPU: 2}, ""},
+		{"none", "local-shell-cmd", "{}", attune.Resources{}, ""},
+		{"of a runner that is not there", "orquesta", "{processes: 3}", attune.Resources{Processes: 3}, ""},
+		{"no mapping", "local-shell-cmd", "512MiB", attune.Resources{}, `3:9: limits must be a mapping, not the text "512MiB"`},
+		{"an unknown one", "local-shell-cmd", "{ram: 512MiB}", attune.Resources{}, `3:10: limits has no key "ram"`},
+		{"no size", "local-shell-cmd", "{memory: much}", attune.Resources{}, `3:18: memory must be a number of bytes, not the text "much"`},
+		{"too little to run in", "local-shell-cmd", "{memory: 4k}", attune.Resources{}, "3:9: limits.memory: it is below 1MiB"},
+		{"no number of processes", "local-shell-cmd", "{processes: 1.5}", attune.Resources{}, "3:21: processes must be a whole number from 1 to 4194304, not 1.5"},
+		{"no processor", "local-shell-cmd", "{cpu: 0}", attune.Resources{}, "3:15: cpu must be a number above 0, not 0"},
+		{"of what starts nothing", "noop", "{cpu: 1}", attune.Resources{}, "3:9: the runner noop starts no process to limit"},
+	} {
+		p := packs.LoadFS(pack(map[string]string{"actions/x.yaml": "name: x\nrunner_type: " + c.runner + "\nlimits: " + c.limits + "\n"}), "p", "")
+		if c.fault != "" {
+			if text := faultText(p.Faults); !strings.HasPrefix(text, "p/actions/x.yaml:"+c.fault) || len(p.Actions) > 0 {
+				t.Errorf("%s: %s", c.name, text)
+			}
+			continue
+		}
+		if len(p.Faults) > 0 || len(p.Actions) != 1 || p.Actions[0].Limits != c.want {
+			t.Errorf("%s: %s %+v", c.name, faultText(p.Faults), p.Actions)
+		}
+	}
+}
+
 func TestFaultsHaveTheirPlaceAndHarmNothingElse(t *testing.T) {
 	const good = "name: good\nrunner_type: noop\n"
 	for _, c := range []struct {

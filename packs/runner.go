@@ -14,8 +14,9 @@ type runner struct {
 	parameters map[string]*attune.Parameter
 	// timeout limits an attempt where the action does not say.
 	timeout time.Duration
-	// script tells that actions name an entry point.
-	script bool
+	// script tells that actions name an entry point, processes that it starts
+	// some, which can be limited.
+	script, processes bool
 }
 
 // runners are the runner types that load without refusal. Actions may change
@@ -26,20 +27,20 @@ var runners = map[string]runner{
 	"echo": {parameters: map[string]*attune.Parameter{
 		"message": {Type: "string", Description: "The text that becomes the result."},
 	}},
-	"local-shell-cmd": {timeout: time.Minute, parameters: map[string]*attune.Parameter{
+	"local-shell-cmd": {timeout: time.Minute, processes: true, parameters: map[string]*attune.Parameter{
 		"cmd":           {Type: "string", Required: true, Description: "The command line, run by a shell."},
 		"cwd":           {Type: "string", Description: "The folder to run in."},
 		"env":           {Type: "object", Description: "Environment variables for the command."},
-		"sudo":          {Type: "boolean", Description: "Run with sudo."},
-		"sudo_password": {Type: "string", Secret: true, Description: "The password for sudo."},
+		"sudo":          {Type: "boolean", Description: "Run as root, by sudo."},
+		"sudo_password": {Type: "string", Secret: true, Description: "The password that sudo asks for, if it does."},
 		"kwarg_op":      {Type: "string", Description: "The prefix of named arguments; unused by this runner."},
 		"timeout":       timeoutParameter(60),
 	}},
-	"local-shell-script": {timeout: time.Minute, script: true, parameters: map[string]*attune.Parameter{
+	"local-shell-script": {timeout: time.Minute, script: true, processes: true, parameters: map[string]*attune.Parameter{
 		"cwd":           {Type: "string", Description: "The folder to run in."},
 		"env":           {Type: "object", Description: "Environment variables for the script."},
-		"sudo":          {Type: "boolean", Description: "Run with sudo."},
-		"sudo_password": {Type: "string", Secret: true, Description: "The password for sudo."},
+		"sudo":          {Type: "boolean", Description: "Run as root, by sudo."},
+		"sudo_password": {Type: "string", Secret: true, Description: "The password that sudo asks for, if it does."},
 		"kwarg_op":      {Type: "string", Default: "--", HasDefault: true, Description: "The prefix of named arguments."},
 		"timeout":       timeoutParameter(60),
 	}},
@@ -57,7 +58,7 @@ var runners = map[string]runner{
 		"url_hosts_whitelist": {Type: "array", Description: "The only hosts that may be asked."},
 		"timeout":             timeoutParameter(60),
 	}},
-	"process": {timeout: 10 * time.Minute, script: true, parameters: map[string]*attune.Parameter{
+	"process": {timeout: 10 * time.Minute, script: true, processes: true, parameters: map[string]*attune.Parameter{
 		"timeout": timeoutParameter(600),
 	}},
 }

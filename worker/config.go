@@ -96,6 +96,14 @@ type Keeper interface {
 	Extend(until time.Duration)
 }
 
+// Describer is a [Keeper] that knows the machine.
+type Describer interface {
+	// Labels tell what the machine can do, such as which limits hold. They are
+	// asked for after each Begin; the operator's own labels count before them. It
+	// does not block.
+	Labels() map[string]string
+}
+
 // nothingKept is the keeper of runs that are no processes.
 type nothingKept struct{}
 

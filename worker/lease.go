@@ -68,8 +68,20 @@ func (w *Worker) prepared(held []Earlier) {
 func (w *Worker) register() {
 	w.announce(messages.Registered{
 		Worker: w.config.Name, Incarnation: w.incarnation, Slots: w.config.Slots, Runners: w.runners,
-		Labels: w.config.Labels, Zone: w.config.Zone, Earlier: slices.Sorted(maps.Keys(w.earlier)), Sent: w.config.Mono(),
+		Labels: w.labels(), Zone: w.config.Zone, Earlier: slices.Sorted(maps.Keys(w.earlier)), Sent: w.config.Mono(),
 	})
+}
+
+// labels are the operator's, and what the keeper says of the machine.
+func (w *Worker) labels() map[string]string {
+	d, ok := w.config.Keeper.(Describer)
+	if !ok {
+		return w.config.Labels
+	}
+	all := map[string]string{}
+	maps.Copy(all, d.Labels())
+	maps.Copy(all, w.config.Labels)
+	return all
 }
 
 // renew is an actor's answer: the lease counts from when the question was sent.

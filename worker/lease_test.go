@@ -15,6 +15,7 @@ func TestItRegistersUntilItIsAnswered(t *testing.T) {
 	seen := all[messages.Registered](r)
 	r.expect("asked", len(seen), 4)
 	r.expect("runners", seen[0].Runners, "[echo held idle noop]")
+	r.expect("labels, the operator's first", seen[0].Labels, "map[begins:1 zone:the operator's]")
 	r.expect("heartbeats", len(all[messages.Heartbeat](r)), 0)
 	r.send(messages.RegisterAck{Worker: "w", Incarnation: "w-1", Sent: r.mono(), Refused: "another w is alive"})
 	r.advance(2 * time.Second)

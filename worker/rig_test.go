@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -145,6 +146,11 @@ func (k *kept) Begin(string) error {
 	return nil
 }
 
+// Labels implements worker.Describer.
+func (k *kept) Labels() map[string]string {
+	return map[string]string{"begins": strconv.Itoa(k.begins), "zone": "the machine's"}
+}
+
 func (k *kept) Extend(until time.Duration) { k.until = until }
 
 // rig is a worker, and a node that the test plays.
@@ -200,7 +206,7 @@ func (r *rig) restartConfig() {
 	r.idle = &held{t: r, pure: true, events: map[attune.Token]func(worker.Event){}}
 	r.keeper = &kept{runs: []*held{r.held, r.idle}}
 	r.config = worker.Config{
-		Name: "w", Slots: 2, Broker: r.broker, Clock: r.world, Mono: r.mono, Lend: r.lend, Journal: r.journal, Keeper: r.keeper,
+		Name: "w", Slots: 2, Labels: map[string]string{"zone": "the operator's"}, Broker: r.broker, Clock: r.world, Mono: r.mono, Lend: r.lend, Journal: r.journal, Keeper: r.keeper,
 		Runners: map[string]worker.Runner{"held": r.held, "idle": r.idle, "noop": runners.Noop{}, "echo": runners.Echo{}},
 		NewIncarnation: func() string {
 			r.number++

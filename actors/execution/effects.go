@@ -59,7 +59,7 @@ func (x *Execution) dispatch() {
 		Epoch: x.node.Epoch(r.ID.Partition()), Action: r.Action, Runner: r.Runner, Parameters: r.Parameters,
 		Timeout: r.Limits.Timeout, Grace: r.Limits.Grace, Rule: r.Rule, Trigger: r.Trigger, Traceparent: x.node.Traceparent(r)}
 	if a := x.node.Definition(r.ActionHash); a != nil {
-		d.Pack, d.EntryPoint, d.Dir, d.Positional = a.Pack, a.EntryPoint, a.Dir, a.Positional()
+		d.Pack, d.EntryPoint, d.Dir, d.Positional, d.Limits = a.Pack, a.EntryPoint, a.Dir, a.Positional(), a.Limits
 	}
 	x.node.Tell(x.node.Broker, &messages.ToWorker{Worker: r.Worker, Item: d})
 	x.wake(x.now().Add(repeat))

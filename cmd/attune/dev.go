@@ -1,7 +1,11 @@
 package main
 
 import (
+	"net/netip"
+
 	"github.com/spf13/cobra"
+
+	"github.com/attune-automation/attune"
 )
 
 // defaultListen is where attune dev listens unless told otherwise.
@@ -24,6 +28,11 @@ type devOptions struct {
 	// the share of traces it gets.
 	TraceTo     string
 	TraceSample float64
+	// Limits are the most that one attempt may use.
+	Limits attune.Resources
+	// AllowHTTP are networks that http-request may reach although they lead
+	// inside.
+	AllowHTTP []netip.Prefix
 	// LogFormat is auto, json or text.
 	LogFormat string
 	// Streams is where the banner (talk) and the log go.
@@ -32,6 +41,8 @@ type devOptions struct {
 
 func (p *program) devCommand() *cobra.Command {
 	var o devOptions
+	var memory string
+	var allow []string
 	c := &cobra.Command{
 		Use: "dev", Short: "Run everything in one process, on a data folder", Args: cobra.NoArgs,
 		Long: "Run everything in one process, on a data folder: nothing else is needed. Other\ncommands on this machine find it by that folder. The first Ctrl-C drains, a\nsecond ends at once.",
@@ -51,6 +62,12 @@ func (p *program) devCommand() *cobra.Command {
 			if o.TraceTo == "" {
 				o.TraceTo = collector(p.env)
 			}
+			if err := o.limits(memory); err != nil {
+				return err
+			}
+			if o.AllowHTTP, err = networks(allow); err != nil {
+				return err
+			}
 			o.Data, o.Streams = data, p.streams
 			return runDev(c.Context(), o)
 		},
@@ -60,6 +77,10 @@ func (p *program) devCommand() *cobra.Command {
 	f.BoolVar(&o.AllowPlaintext, "insecure-plaintext-listen", false, "listen where other machines can reach it, without TLS")
 	f.StringArrayVar(&o.Packs, "packs", nil, "folder of packs; may be given several times")
 	f.IntVar(&o.Slots, "slots", 0, "how many actions run at a time; 0 chooses by the machine")
+	f.StringVar(&memory, "max-memory", "", "the most memory of one attempt, such as 512MiB; none without")
+	f.IntVar(&o.Limits.Processes, "max-processes", 0, "the most processes and threads of one attempt; 0 is no limit")
+	f.Float64Var(&o.Limits.CPU, "max-cpu", 0, "the most processors of one attempt, such as 1.5; 0 is no limit")
+	f.StringArrayVar(&allow, "allow-http", nil, "`network`, such as 10.1.0.0/16, that http-request may reach although it is private; may be given several times")
 	f.StringVar(&o.LogFormat, "log-format", "auto", "auto, json or text; auto is text on a terminal")
 	f.StringVar(&o.TraceTo, "trace-to", "", "URL of an OpenTelemetry collector to send traces to; else that in OTEL_EXPORTER_OTLP_ENDPOINT; else none are sent")
 	f.Float64Var(&o.TraceSample, "trace-sample", 1, "share of traces to send, 0 to 1; one that a caller began is sent if the caller sends it")
@@ -72,4 +93,33 @@ func collector(env func(string) string) string {
 		return endpoint
 	}
 	return env("OTEL_EXPORTER_OTLP_ENDPOINT")
+}
+
+// limits reads and checks what the flags --max-… say.
+func (o *devOptions) limits(memory string) (err error) {
+	if memory != "" {
+		if o.Limits.Memory, err = attune.ParseSize(memory); err != nil {
+			return usage("--max-memory "+memory+" is no number of bytes", "--max-memory 512MiB")
+		}
+	}
+	if err := o.Limits.Check(); err != nil {
+		return usage("--max-memory, --max-processes or --max-cpu: "+err.Error(), "--max-memory 512MiB --max-processes 256 --max-cpu 1.5")
+	}
+	return nil
+}
+
+// networks reads networks; an address alone is a network of one.
+func networks(texts []string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range texts {
+		n, err := netip.ParsePrefix(text)
+		if addr, addrErr := netip.ParseAddr(text); addrErr == nil && addr.Zone() == "" {
+			n, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil || n.Addr().Is4In6() {
+			return nil, usage("--allow-http "+text+" is no network", "--allow-http 10.1.0.0/16, or --allow-http 10.1.2.3")
+		}
+		all = append(all, n.Masked())
+	}
+	return all, nil
 }

@@ -45,7 +45,7 @@ func runDev(ctx context.Context, o devOptions) error {
 	defer spans.close(ctx, log)
 	loaded := append([]*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, packs.Load(o.Packs...)...)
 	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: loaded, Slots: o.Slots, Version: versionText(), APIURL: url,
-		KeeperArgs: []string{keeperWord}, Log: log, Traces: spans.node()})
+		KeeperArgs: []string{keeperWord}, Limits: o.Limits, AllowHTTP: o.AllowHTTP, Log: log, Traces: spans.node()})
 	if err != nil {
 		return err
 	}

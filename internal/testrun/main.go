@@ -1,12 +1,16 @@
 // Command testrun runs the tests of the repository and says what it left out.
 //
-//	go run ./internal/testrun [-race-exclude "folder …"] [-timeout 5m] [packages] [-- flags of go test]
+//	go run ./internal/testrun [-race-exclude "folder …"] [-timeout 5m] [-fuzz 5s] [-fuzz-exclude "folder …"] [-only-fuzz] [packages] [-- flags of go test]
 //
 // With a C compiler it turns the race detector on, except for the packages in or below
 // an excluded folder. It prints one line per package, the whole output of what failed,
 // then everything that was left out and why, and at the end one line of the form
 //
 //	12 passed, 0 failed, 3 skipped
+//
+// With -fuzz each fuzz target of the packages is then fed new inputs for that long,
+// one after the other, and prints a line of its own. An input that fails is kept in
+// the target's testdata, and named. -only-fuzz leaves the tests out.
 //
 // A test that needs what a machine may lack skips itself with "left out: WHAT: REASON".
 // ATTUNE_TEST_REQUIRE is a comma list of such words (race, cgroup2, postgres, …): what
@@ -46,6 +50,9 @@ func run(args []string, out io.Writer) (failed bool, err error) {
 	flags := flag.NewFlagSet("testrun", flag.ContinueOnError)
 	exclude := flags.String("race-exclude", "", "`folders` whose tests run without the race detector")
 	timeout := flags.Duration("timeout", 5*time.Minute, "limit for the tests of one package")
+	fuzz := flags.Duration("fuzz", 0, "how long each fuzz target is fed new inputs; 0 is not at all")
+	fuzzExclude := flags.String("fuzz-exclude", "", "`folders` whose fuzz targets are not fed")
+	only := flags.Bool("only-fuzz", false, "fuzz, and run no tests")
 	var extra []string
 	if i := slices.Index(args, "--"); i >= 0 {
 		args, extra = args[:i], args[i+1:]
@@ -61,10 +68,14 @@ func run(args []string, out io.Writer) (failed bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if *only {
+		packages.paths = nil
+	}
 	began := time.Now()
 	t := newTally(packages.module, out)
 	raced, plain := split(packages, strings.Fields(*exclude))
-	if why := raceMissing(); why != "" {
+	if why := raceMissing(); *only {
+	} else if why != "" {
 		raced, plain = nil, packages.paths
 		t.leaveOut("race", why, "all packages")
 	} else if len(plain) > 0 {
@@ -78,6 +89,11 @@ func run(args []string, out io.Writer) (failed bool, err error) {
 			continue
 		}
 		if err := goTest(slices.Concat(common, part.flags, part.paths), t); err != nil {
+			return false, err
+		}
+	}
+	if *fuzz > 0 {
+		if err := fuzzAll(patterns, strings.Fields(*fuzzExclude), *fuzz, t); err != nil {
 			return false, err
 		}
 	}
@@ -112,15 +128,18 @@ func list(patterns []string) (module, error) {
 // below an excluded folder.
 func split(m module, excluded []string) (raced, plain []string) {
 	for _, path := range m.paths {
-		if slices.ContainsFunc(excluded, func(folder string) bool {
-			return strings.HasPrefix(path+"/", m.module+"/"+folder+"/")
-		}) {
+		if below(m.module, path, excluded) {
 			plain = append(plain, path)
 		} else {
 			raced = append(raced, path)
 		}
 	}
 	return raced, plain
+}
+
+// below reports whether a package is in or below one of the folders of the module.
+func below(module, path string, folders []string) bool {
+	return slices.ContainsFunc(folders, func(folder string) bool { return strings.HasPrefix(path+"/", module+"/"+folder+"/") })
 }
 
 // raceMissing says why the race detector cannot run here, or nothing.

@@ -93,6 +93,38 @@ func TestWhatIsRequiredAndLeftOutFails(t *testing.T) {
 	}
 }
 
+func TestFuzzTargetsAreFedAndAFailingInputIsNamed(t *testing.T) {
+	t.Setenv("CGO_ENABLED", "0")
+	write(t, map[string]string{
+		"a/a_test.go":   "package a\nimport \"testing\"\nfunc FuzzGood(f *testing.F) { f.Fuzz(func(t *testing.T, b []byte) {}) }\nfunc TestPasses(t *testing.T) {}\n",
+		"c/d/d_test.go": "package d\nimport \"testing\"\nfunc FuzzSlow(f *testing.F) { f.Fuzz(func(t *testing.T, b []byte) {}) }\n",
+		"b/b_test.go":   "package b_test\nimport \"testing\"\nfunc FuzzBad(f *testing.F) { f.Fuzz(func(t *testing.T, n int) { if n != 0 { t.Error(\"loud\") } }) }\n",
+	})
+	var out strings.Builder
+	failed, err := run([]string{"-fuzz", "300ms", "-fuzz-exclude", "c", "./..."}, &out)
+	if err != nil || !failed {
+		t.Fatalf("failed = %t, %v, want a failure and no error\n%s", failed, err, out.String())
+	}
+	for _, want := range []string{"fuzzing 2 targets for 300ms each\n", "ok    a FuzzGood ", "FAIL  b FuzzBad ", "loud", "the input that fails is ", "  fuzzing: excluded, see FUZZ_EXCLUDE in the Makefile (c/d FuzzSlow)\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output lacks %q", want)
+		}
+	}
+	if want := "\n5 passed, 1 failed, 0 skipped\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("the output does not end with %q", want)
+	}
+	if kept, err := filepath.Glob("b/testdata/fuzz/FuzzBad/*"); err != nil || len(kept) != 1 {
+		t.Errorf("kept is %v, %v", kept, err)
+	}
+	var again strings.Builder
+	if failed, err := run([]string{"-only-fuzz", "-fuzz", "300ms", "./a"}, &again); err != nil || failed || !strings.HasSuffix(again.String(), "\n1 passed, 0 failed, 0 skipped\n") {
+		t.Errorf("failed = %t, %v\n%s", failed, err, again.String())
+	}
+	if t.Failed() {
+		t.Log(out.String())
+	}
+}
+
 func TestNothingToRunDoesNotPass(t *testing.T) {
 	write(t, map[string]string{"a.go": "package m\n"})
 	for _, args := range [][]string{{"./none/..."}, {"-nonsense"}, {"--", "-mod=nonsense"}} {

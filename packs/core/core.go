@@ -1,5 +1,5 @@
 // Package core holds the pack that every node has: core.echo, core.http,
-// core.noop, core.local, core.pause and the trigger core.st2.webhook.
+// core.noop, core.local, core.local_sudo, core.pause and the trigger core.st2.webhook.
 package core
 
 import "embed"

@@ -14,28 +14,39 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/attune-automation/attune"
 )
 
 // cgroups is the containment by cgroup v2: a group for the keeper, below it a
 // group per run.
-type cgroups struct{ dir string }
+type cgroups struct {
+	dir  string
+	held []controller
+}
 
 func (c *cgroups) mode() Mode { return ByCgroup }
 
+func (c *cgroups) holds() []controller { return c.held }
+
 func (c *cgroups) newTree(number uint64) (tree, error) {
-	return &cgroupTree{dir: filepath.Join(c.dir, "run-"+strconv.FormatUint(number, 10)), fd: -1}, nil
+	return &cgroupTree{dir: filepath.Join(c.dir, "run-"+strconv.FormatUint(number, 10)), held: c.held, fd: -1}, nil
 }
 
 func (c *cgroups) remove() { removeCgroup(c.dir) }
 
 // cgroupTree is the control group of one run.
 type cgroupTree struct {
-	dir string
-	fd  int // the open group while a fork is under way; the forking thread's
+	dir  string
+	held []controller
+	fd   int // the open group while a fork is under way; the forking thread's
 }
 
-func (t *cgroupTree) prepare(attr *syscall.SysProcAttr) error {
+func (t *cgroupTree) prepare(attr *syscall.SysProcAttr, limits attune.Resources) error {
 	if err := os.Mkdir(t.dir, 0o755); err != nil {
+		return err
+	}
+	if err := limit(t.dir, t.held, limits); err != nil {
 		return err
 	}
 	fd, err := unix.Open(t.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -78,22 +89,26 @@ func (t *cgroupTree) empty() bool { return cgroupEmpty(t.dir) }
 
 func (t *cgroupTree) reaped(*unix.Rusage) {}
 
-func (t *cgroupTree) usage() (user, system time.Duration) {
-	stat, err := os.ReadFile(filepath.Join(t.dir, "cpu.stat"))
+func (t *cgroupTree) usage() usage {
+	cpu := numbersIn(filepath.Join(t.dir, "cpu.stat"))
+	return usage{
+		user: time.Duration(cpu["user_usec"]) * time.Microsecond, system: time.Duration(cpu["system_usec"]) * time.Microsecond,
+		memoryKills: numbersIn(filepath.Join(t.dir, "memory.events"))["oom_kill"], refusedForks: numbersIn(filepath.Join(t.dir, "pids.events"))["max"],
+	}
+}
+
+// numbersIn reads a file of names and numbers; one that is not there is empty.
+func numbersIn(path string) map[string]int64 {
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return 0, 0
+		return nil
 	}
-	for line := range strings.Lines(string(stat)) {
+	numbers := make(map[string]int64)
+	for line := range strings.Lines(string(text)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		n, _ := strconv.ParseInt(value, 10, 64)
-		switch name {
-		case "user_usec":
-			user = time.Duration(n) * time.Microsecond
-		case "system_usec":
-			system = time.Duration(n) * time.Microsecond
-		}
+		numbers[name], _ = strconv.ParseInt(value, 10, 64)
 	}
-	return user, system
+	return numbers
 }
 
 func (t *cgroupTree) remove() { removeCgroup(t.dir) }
@@ -122,16 +137,23 @@ func cgroupEmpty(dir string) bool {
 
 // cgroupProcesses lists the processes in and below a group.
 func cgroupProcesses(dir string) []int {
+	pids := processesIn(dir)
+	for _, sub := range subgroups(dir) {
+		pids = append(pids, cgroupProcesses(sub)...)
+	}
+	return pids
+}
+
+// processesIn lists the processes in a group itself. One that cannot be seen from
+// here has the number 0.
+func processesIn(dir string) []int {
 	var pids []int
 	if list, err := os.ReadFile(filepath.Join(dir, "cgroup.procs")); err == nil {
 		for _, field := range bytes.Fields(list) {
-			if pid, err := strconv.Atoi(string(field)); err == nil && pid > 0 {
+			if pid, err := strconv.Atoi(string(field)); err == nil {
 				pids = append(pids, pid)
 			}
 		}
-	}
-	for _, sub := range subgroups(dir) {
-		pids = append(pids, cgroupProcesses(sub)...)
 	}
 	return pids
 }
@@ -183,7 +205,8 @@ func newCgroups(id string, argv []string, tell func(dir string) error) (*cgroups
 	if err != nil {
 		return nil, err
 	}
-	c := &cgroups{dir: filepath.Join(own, "attune-keeper-"+id)}
+	above := quarters(own)
+	c := &cgroups{dir: filepath.Join(above, "attune-keeper-"+id)}
 	if err := tell(c.dir); err != nil {
 		return nil, err
 	}
@@ -194,6 +217,7 @@ func newCgroups(id string, argv []string, tell func(dir string) error) (*cgroups
 		c.remove()
 		return nil, fmt.Errorf("try out %s: %w", c.dir, err)
 	}
+	c.held = delegate(above, c.dir)
 	return c, nil
 }
 
@@ -209,7 +233,7 @@ func (c *cgroups) prove(argv []string) error {
 	}
 	defer probe.remove()
 	attr := &syscall.ProcAttr{Dir: "/", Files: []uintptr{uintptr(stdin[0])}, Sys: &syscall.SysProcAttr{Setsid: true}}
-	if err := probe.prepare(attr.Sys); err != nil {
+	if err := probe.prepare(attr.Sys, attune.Resources{}); err != nil {
 		return err
 	}
 	pid, err := syscall.ForkExec("/proc/self/exe", argv, attr)

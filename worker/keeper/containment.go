@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/attune-automation/attune"
 )
 
 // Mode names how a keeper holds the processes of a run together.
@@ -17,9 +19,26 @@ const (
 	ByReaper Mode = "reaper"
 )
 
+// controller is a part of the kernel that limits a control group as a whole.
+type controller string
+
+const (
+	memoryController controller = "memory"
+	pidsController   controller = "pids"
+	cpuController    controller = "cpu"
+)
+
+// usage is what a tree has used, and where it met its limits.
+type usage struct {
+	user, system              time.Duration
+	memoryKills, refusedForks int64
+}
+
 // containment makes trees. The keeper's loop calls it.
 type containment interface {
 	mode() Mode
+	// holds are the controllers by which a tree as a whole can be limited.
+	holds() []controller
 	// newTree makes an empty tree for the run of that number, at no cost yet. It
 	// errs when the containment can hold no further one.
 	newTree(number uint64) (tree, error)
@@ -31,8 +50,9 @@ type containment interface {
 // prepared are called on the forking thread; all else is the loop's, and may
 // come in between.
 type tree interface {
-	// prepare lets the process forked with attr be born inside the tree.
-	prepare(attr *syscall.SysProcAttr) error
+	// prepare lets the process forked with attr be born inside the tree, under
+	// those limits that the containment holds.
+	prepare(attr *syscall.SysProcAttr, limits attune.Resources) error
 	// prepared frees what prepare took, after the fork. The pid is 0 if it failed.
 	prepared(pid int)
 	// terminate sends SIGTERM to every process, as far as they can be seen.
@@ -45,8 +65,8 @@ type tree interface {
 	empty() bool
 	// reaped counts a process that the keeper waited for.
 	reaped(usage *unix.Rusage)
-	// usage is the processor time of all, ended ones included.
-	usage() (user, system time.Duration)
+	// usage is what all have used, ended ones included.
+	usage() usage
 	// remove takes away an empty tree.
 	remove()
 }

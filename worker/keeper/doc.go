@@ -25,7 +25,7 @@
 //   - [KillEarlier] ends what the keepers of an earlier worker process left.
 //
 // The keeper adds nothing to argv and environment, and leaves umask and limits
-// alone. A process starts in a session of its own with descriptors 0, 1, 2 and,
+// alone, but for memory where [Run.Limits] asks for that and no controller holds it. A process starts in a session of its own with descriptors 0, 1, 2 and,
 // if asked for, 3; it gets no other one.
 //
 // # Two ways to hold a tree together
@@ -33,7 +33,9 @@
 // With cgroup v2 ([ByCgroup]) each run has a control group, in which its first
 // process is born; cgroup.kill ends the group in one step. One keeper serves all
 // runs. It needs a writable own group (under systemd: Delegate=yes), clone3 and
-// cgroup.kill (Linux 5.14). No controller needs to be enabled.
+// cgroup.kill (Linux 5.14). No controller needs to be enabled; those that can be
+// (memory, pids, cpu) limit a run as a whole, see [Run.Limits] and quarters for
+// what the group must be like.
 //
 // Elsewhere ([ByReaper]) the keeper is a child sub-reaper: whatever loses its
 // parent becomes the keeper's child. It kills what it finds below itself until

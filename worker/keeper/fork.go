@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -41,7 +42,7 @@ func (l *loop) start(k *kept) birth {
 	for _, fd := range k.files {
 		attr.Files = append(attr.Files, uintptr(fd))
 	}
-	err := k.tree.prepare(attr.Sys)
+	err := k.tree.prepare(attr.Sys, k.limits)
 	if err != nil {
 		k.tree.prepared(0)
 		return birth{refusal: RefusedResource, reason: fmt.Sprintf("prepare a place for the process: %v", err)}
@@ -50,7 +51,15 @@ func (l *loop) start(k *kept) birth {
 		k.tree.prepared(0)
 		return b
 	}
-	pid, err := syscall.ForkExec(k.argv[0], k.argv, attr)
+	program, argv := k.argv[0], k.argv
+	if k.limits.Memory > 0 && !slices.Contains(l.box.holds(), memoryController) {
+		if err := unix.Access(program, unix.X_OK); err != nil { // else only the exec behind the next would see it
+			k.tree.prepared(0)
+			return unborn(k, err)
+		}
+		program, argv = "/proc/self/exe", boundTo(k.limits.Memory, argv)
+	}
+	pid, err := syscall.ForkExec(program, argv, attr)
 	if err != nil {
 		k.tree.prepared(0)
 		return unborn(k, err)

@@ -35,12 +35,12 @@ func TestAMessageArrivesAsItWasSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Larger than any buffer of a socket, so that it comes in parts.
-	large := &message{verb: sayStart, token: "1", text: "/", args: []string{strings.Repeat("a", 1<<20), ""}, env: []string{"\xff\x00"}, numbers: []int64{-1, 1 << 62}}
+	large := &message{verb: sayStart, token: "1", text: "/", args: []string{strings.Repeat("a", 1<<20), ""}, env: []string{"\xff\x00"}, numbers: []int64{-1, 1 << 62, 3, 4, 5}}
 	messages := []*message{
 		{verb: sayClose},
 		large,
 		{verb: sayStop, token: "ä", numbers: []int64{0}},
-		{verb: sayEnded, token: "x", text: "none", numbers: []int64{1, 2, 3, 4, 5, 6}},
+		{verb: sayEnded, token: "x", text: "none", numbers: []int64{1, 2, 3, 4, 5, 6, 7, 8}},
 	}
 	sent := make(chan error, 1)
 	go func() {
@@ -79,7 +79,7 @@ func TestAMessageArrivesAsItWasSent(t *testing.T) {
 }
 
 func TestAMalformedMessageIsRefused(t *testing.T) {
-	whole := (&message{verb: sayStart, token: "t", args: []string{"a", "b"}, numbers: []int64{1, 2}}).appendTo(nil)
+	whole := (&message{verb: sayStart, token: "t", args: []string{"a", "b"}, numbers: []int64{1, 2, 3, 4, 5}}).appendTo(nil)
 	if _, err := parseMessage(whole); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -67,6 +69,7 @@ type Keeper struct {
 	mu     sync.Mutex // guards what follows; never held while Events runs
 	mode   Mode
 	why    string
+	limits []string
 	lease  int64 // 0 before the first Extend
 	closed bool
 	live   map[*process]bool   // all that run
@@ -138,6 +141,14 @@ func (k *Keeper) Mode() (Mode, string) {
 	return k.mode, k.why
 }
 
+// Limits are the words of the limits of a run that hold here for its whole tree:
+// memory, processes, cpu.
+func (k *Keeper) Limits() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.limits)
+}
+
 // Extend lets the lease last until a moment on the clock of BoottimeNow. A
 // moment before the present end changes nothing. Once the lease has ended, it
 // cannot be extended.
@@ -189,7 +200,7 @@ func (k *Keeper) Start(r Run) error {
 	}
 	m := &message{
 		verb: sayStart, token: r.Token, text: r.Dir, args: r.Argv, env: r.Env,
-		numbers: []int64{int64(r.Grace), int64(r.Timeout)},
+		numbers: []int64{int64(r.Grace), int64(r.Timeout), r.Limits.Memory, int64(r.Limits.Processes), int64(math.Ceil(r.Limits.CPU * 1000))},
 	}
 	if m.text == "" {
 		m.text = "/"
@@ -373,7 +384,7 @@ func (k *Keeper) hear(p *process, m *message) error {
 		if !p.greeted {
 			p.greeted = true
 			if k.why == "" { // the first process decides for all
-				k.mode, k.why = Mode(m.token), m.text
+				k.mode, k.why, k.limits = Mode(m.token), m.text, m.args
 			}
 			close(p.hello)
 		}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/attune-automation/attune"
 )
 
 // kept is one run in the keeper's hands. The loop owns it; the forking thread
@@ -17,6 +19,7 @@ type kept struct {
 	files   []int // closed by the forking thread
 	grace   time.Duration
 	timeout time.Duration
+	limits  attune.Resources
 	tree    tree
 
 	// stopped keeps a run that waits for its fork from being started.
@@ -39,7 +42,8 @@ func newKept(m *message, t tree) *kept {
 	k := &kept{
 		token: m.token, argv: m.args, env: m.env, dir: m.text, files: m.files,
 		grace: time.Duration(m.numbers[0]), timeout: time.Duration(m.numbers[1]),
-		tree: t, cause: CauseNone, timeoutAt: never, killAt: never, retry: firstRetry,
+		limits: attune.Resources{Memory: m.numbers[2], Processes: int(m.numbers[3]), CPU: float64(m.numbers[4]) / 1000},
+		tree:   t, cause: CauseNone, timeoutAt: never, killAt: never, retry: firstRetry,
 	}
 	if k.grace == 0 {
 		k.grace = DefaultGrace
@@ -115,7 +119,7 @@ func (k *kept) next() int64 {
 }
 
 // farewell is the message that the run has ended.
-func (k *kept) farewell(user, system time.Duration) *message {
+func (k *kept) farewell(u usage) *message {
 	exit, signal := int64(-1), int64(0)
 	if k.status.Signaled() {
 		signal = int64(k.status.Signal())
@@ -123,6 +127,6 @@ func (k *kept) farewell(user, system time.Duration) *message {
 		exit = int64(k.status.ExitStatus())
 	}
 	return &message{verb: sayEnded, token: k.token, text: string(k.cause), numbers: []int64{
-		BoottimeNow(), exit, signal, int64(user), int64(system), k.rss,
+		BoottimeNow(), exit, signal, int64(u.user), int64(u.system), k.rss, u.memoryKills, u.refusedForks,
 	}}
 }

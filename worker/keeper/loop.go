@@ -329,9 +329,9 @@ func (l *loop) advanceAll() {
 	for _, k := range l.runs {
 		if k.advance(now) {
 			delete(l.runs, k.token)
-			user, system := k.tree.usage()
+			used := k.tree.usage()
 			k.tree.remove()
-			l.post(k.farewell(user, system))
+			l.post(k.farewell(used))
 			continue
 		}
 		next = min(next, k.next())

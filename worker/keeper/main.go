@@ -14,14 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The descriptors a keeper inherits, and the word that makes it a probe.
+// The descriptors a keeper inherits, and the words that make it something else.
 const (
 	wireFD = 3 // the socket to the worker
 	lockFD = 4 // the locked record, see record
 	killFD = 5 // the named pipe through which KillEarlier asks for the end
 
 	probeWord = "probe"
-	autoWord  = "auto" // for Auto, which is empty
+	boundWord = "bound" // makes it a process that bounds itself and becomes another
+	autoWord  = "auto"  // for Auto, which is empty
 )
 
 // Main is the keeper process. The program calls it before anything else when its
@@ -41,6 +42,9 @@ func run(args []string) error {
 		var b [1]byte
 		_, _ = os.Stdin.Read(b[:]) // until the one who probes kills us, or has died
 		return nil
+	}
+	if len(args) >= 3 && args[0] == boundWord {
+		return bound(args[1], args[2:])
 	}
 	if len(args) != 2 {
 		return errors.New("this command is for the worker, which starts it with arguments: MODE ID")
@@ -86,7 +90,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	l.post(&message{verb: sayHello, token: string(box.mode()), text: why})
+	l.post(&message{verb: sayHello, token: string(box.mode()), text: why, args: words(box.holds())})
 	l.run()
 	box.remove()
 	return nil

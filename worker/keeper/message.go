@@ -11,13 +11,13 @@ import (
 type verb byte
 
 const (
-	sayStart   verb = 'S' // worker: token, args, env, text=dir; numbers: grace, timeout; files
+	sayStart   verb = 'S' // worker: token, args, env, text=dir; numbers: grace, timeout, memory, processes, thousandths of a processor; files
 	sayStop    verb = 'T' // worker: token; numbers: grace
 	sayLease   verb = 'L' // worker: numbers: end on CLOCK_BOOTTIME
 	sayClose   verb = 'C' // worker: kill all, then end
-	sayHello   verb = 'H' // keeper, first: token=mode (empty if there is none), text=why not the other
+	sayHello   verb = 'H' // keeper, first: token=mode (empty if there is none), text=why not the other, args=the limits that hold
 	sayStarted verb = 's' // keeper: token; numbers: at, pid
-	sayEnded   verb = 'e' // keeper: token, text=cause; numbers: at, exit, signal, user, system, rss
+	sayEnded   verb = 'e' // keeper: token, text=cause; numbers: at, exit, signal, user, system, rss, memory kills, refused forks
 	sayRefused verb = 'r' // keeper: token, text=reason, args[0]=refusal; numbers: at
 )
 
@@ -88,10 +88,12 @@ func numbersOf(v verb) int {
 		return 0
 	case sayStop, sayLease, sayRefused:
 		return 1
-	case sayStart, sayStarted:
+	case sayStarted:
 		return 2
+	case sayStart:
+		return 5
 	case sayEnded:
-		return 6
+		return 8
 	}
 	return -1
 }
@@ -149,6 +151,7 @@ func toEvent(m *message) (Event, error) {
 		return Event{
 			Kind: Ended, Token: m.token, At: n[0], ExitCode: int(n[1]), Signal: int(n[2]), Cause: Cause(m.text),
 			UserTime: time.Duration(n[3]), SystemTime: time.Duration(n[4]), MaxRSS: n[5],
+			MemoryKills: int(n[6]), RefusedForks: int(n[7]),
 		}, nil
 	case sayRefused:
 		if len(m.args) == 1 {

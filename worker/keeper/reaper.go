@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/attune-automation/attune"
 )
 
 // errBusy is the answer of a containment that holds one tree at a time.
@@ -34,6 +36,8 @@ func newReaper(tell func(session int)) *reaper {
 
 func (r *reaper) mode() Mode { return ByReaper }
 
+func (r *reaper) holds() []controller { return nil }
+
 func (r *reaper) newTree(uint64) (tree, error) {
 	if r.busy {
 		return nil, errBusy
@@ -50,7 +54,7 @@ type reaperTree struct {
 	user, system time.Duration
 }
 
-func (t *reaperTree) prepare(*syscall.SysProcAttr) error { return nil }
+func (t *reaperTree) prepare(*syscall.SysProcAttr, attune.Resources) error { return nil }
 
 func (t *reaperTree) prepared(pid int) {
 	if pid > 0 {
@@ -120,7 +124,7 @@ func (t *reaperTree) reaped(usage *unix.Rusage) {
 	t.system += time.Duration(usage.Stime.Nano())
 }
 
-func (t *reaperTree) usage() (user, system time.Duration) { return t.user, t.system }
+func (t *reaperTree) usage() usage { return usage{user: t.user, system: t.system} }
 
 func (t *reaperTree) remove() {
 	t.reaper.busy = false

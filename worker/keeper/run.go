@@ -3,6 +3,8 @@ package keeper
 import (
 	"os"
 	"time"
+
+	"github.com/attune-automation/attune"
 )
 
 // DefaultGrace is the time between SIGTERM and SIGKILL where none is given.
@@ -31,6 +33,10 @@ type Run struct {
 	// Grace is the time between SIGTERM and SIGKILL after a timeout, and after a
 	// Stop that gives none; 0 is DefaultGrace, negative is NoGrace.
 	Grace time.Duration
+	// Limits are what the whole tree may use, as far as [Keeper.Limits] says that
+	// they hold. Memory without the controller for it bounds the private memory of
+	// each process by itself: what asks for more is refused it, and not killed.
+	Limits attune.Resources
 }
 
 // Kind tells the three things a keeper says of a run. For each accepted Start
@@ -97,6 +103,9 @@ type Event struct {
 	// MaxRSS is the largest resident size of one process known, in bytes. Linux
 	// counts in the moment before exec, so it is never below the keeper's own size.
 	MaxRSS int64
+	// MemoryKills is how many processes the kernel killed for want of memory, and
+	// RefusedForks how many it did not start, at the limits.
+	MemoryKills, RefusedForks int
 
 	// Refusal and Reason (for people) say why a run was Refused.
 	Refusal Refusal

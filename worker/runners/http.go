@@ -124,7 +124,7 @@ func (h *HTTP) Start(d *messages.Dispatch, events func(worker.Event)) {
 		return
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	r, err := parameters.request(ctx)
+	r, err := parameters.request(ctx, d.Traceparent)
 	if err != nil {
 		cancel(nil)
 		events(refused(err.Error()))

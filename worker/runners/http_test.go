@@ -39,7 +39,7 @@ func requests(t *testing.T, allow ...netip.Prefix) *runners.HTTP {
 
 // said is a request as the server saw it.
 type said struct {
-	Method, Host, URI, Body, Type, Auth, Cookie, X, Agent string
+	Method, Host, URI, Body, Type, Auth, Cookie, X, Agent, Trace string
 }
 
 func serve(t *testing.T) *httptest.Server {
@@ -48,7 +48,7 @@ func serve(t *testing.T) *httptest.Server {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(said{r.Method, r.Host, r.RequestURI, string(body), r.Header.Get("Content-Type"), r.Header.Get("Authorization"),
-			r.Header.Get("Cookie"), r.Header.Get("X-X"), r.Header.Get("User-Agent")})
+			r.Header.Get("Cookie"), r.Header.Get("X-X"), r.Header.Get("User-Agent"), r.Header.Get("Traceparent")})
 	})
 	mux.HandleFunc("/status/{n}", func(w http.ResponseWriter, r *http.Request) {
 		n := 0
@@ -104,6 +104,8 @@ func TestWhatARequestCarries(t *testing.T) {
 		{"JSON where the header says so", object{"url": s.URL + "/echo", "headers": jsonType, "body": object{"a": []any{"<", 1.5}}}, said{Method: "POST", Body: `{"a":["<",1.5]}`, Type: jsonType["content-type"].(string)}},
 		{"a text is sent as it is, JSON or not", object{"url": s.URL + "/echo", "headers": jsonType, "body": `{"a": 1}`}, said{Method: "POST", Body: `{"a": 1}`, Type: jsonType["content-type"].(string)}},
 		{"headers and cookies", object{"url": s.URL + "/echo", "headers": object{"x-x": 5, "host": "other", "User-Agent": "me", "none": nil}, "cookies": object{"b": "2", "a": "1"}}, said{Method: "GET", Host: "other", Cookie: "a=1; b=2", X: "5", Agent: "me"}},
+		{"a trace of its own", object{"url": s.URL + "/echo", "headers": object{"traceparent": "00-mine"}}, said{Method: "GET", Trace: "00-mine"}},
+		{"no trace", object{"url": s.URL + "/echo", "headers": object{"TraceParent": nil}}, said{Method: "GET", Trace: "none"}},
 		{"a password", object{"url": s.URL + "/echo", "username": "u", "password": "p"}, said{Method: "GET", Auth: "Basic dTpw"}},
 		{"an own parameter that looks like one", object{"url": s.URL + "/echo", "URL": "http://x/", "Body": "x"}, said{Method: "GET"}},
 		{"a proxy", object{"url": "http://nowhere.invalid/echo", "http_proxy": s.URL}, said{Method: "GET", Host: "nowhere.invalid", URI: "http://nowhere.invalid/echo"}},
@@ -113,6 +115,12 @@ func TestWhatARequestCarries(t *testing.T) {
 		}
 		if c.want.URI == "" {
 			c.want.URI = "/echo"
+		}
+		switch c.want.Trace {
+		case "":
+			c.want.Trace = "00-1"
+		case "none":
+			c.want.Trace = ""
 		}
 		if c.want.Agent == "" {
 			c.want.Agent = "attune"

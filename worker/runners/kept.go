@@ -2,6 +2,7 @@ package runners
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/attune-automation/attune/worker"
@@ -18,6 +19,17 @@ func (k Kept) Begin(incarnation string) error {
 		errs = append(errs, one.Begin(incarnation))
 	}
 	return errors.Join(errs...)
+}
+
+// Labels implements [worker.Describer], of those that have some.
+func (k Kept) Labels() map[string]string {
+	all := map[string]string{}
+	for _, one := range k {
+		if d, ok := one.(worker.Describer); ok {
+			maps.Copy(all, d.Labels())
+		}
+	}
+	return all
 }
 
 // Extend implements [worker.Keeper].

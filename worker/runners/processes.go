@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +30,8 @@ type ProcessConfig struct {
 	// Env is what every action gets, as NAME=value: PATH, HOME, LANG and what
 	// the operator allows. See [Environment].
 	Env []string
+	// Limits are the most that one attempt may use, whatever its action says.
+	Limits attune.Resources
 	// APIURL is told to actions; may be empty.
 	APIURL string
 	// Log may be nil.
@@ -133,6 +137,23 @@ func (p *Processes) Close(ctx context.Context) error {
 	}
 	p.lent.Wait()
 	return err
+}
+
+// Labels implements [worker.Describer]: how the machine holds processes together,
+// and which limits hold for all that an attempt starts.
+func (p *Processes) Labels() map[string]string {
+	p.mu.Lock()
+	k := p.keeper
+	p.mu.Unlock()
+	if k == nil {
+		return nil
+	}
+	mode, _ := k.Mode()
+	limits := k.Limits()
+	if !slices.Contains(limits, "memory") {
+		limits = append(limits, "memory of each process")
+	}
+	return map[string]string{"containment": string(mode), "limits": strings.Join(limits, ", ")}
 }
 
 // enqueue calls f with the keeper of this moment, after all calls before it,
@@ -250,7 +271,15 @@ func (p *Processes) forget(name string) {
 	delete(p.runs, name)
 }
 
-// errRefused wraps what can never run.
-type errRefused struct{ error }
+// errRefused wraps what can never run, with the code of the failure unless it is
+// the usual one.
+type errRefused struct {
+	error
+	code string
+}
 
-func refusal(format string, args ...any) error { return errRefused{fmt.Errorf(format, args...)} }
+func refusal(format string, args ...any) error { return refusalAs("", format, args...) }
+
+func refusalAs(code, format string, args ...any) error {
+	return errRefused{fmt.Errorf(format, args...), code}
+}

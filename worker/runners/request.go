@@ -70,18 +70,18 @@ func parseRequest(document []byte) (*requestParameters, error) {
 
 // request makes the request. What net/http would quietly drop or repair is
 // refused.
-func (p *requestParameters) request(ctx context.Context) (*http.Request, error) {
+func (p *requestParameters) request(ctx context.Context, traceparent string) (*http.Request, error) {
 	target, err := url.Parse(p.URL)
 	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
 		return nil, refusal("the parameter url is no URL of http or https")
 	}
 	if err := p.allows(target); err != nil {
-		return nil, errRefused{err}
+		return nil, errRefused{error: err}
 	}
 	if target.RawQuery, err = p.query(target.RawQuery); err != nil {
 		return nil, err
 	}
-	header, err := p.header()
+	header, err := p.header(traceparent)
 	if err != nil {
 		return nil, err
 	}
@@ -185,10 +185,17 @@ func form(where string, from map[string]any) (url.Values, error) {
 // fieldName is what a header's name is made of.
 var fieldName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
-func (p *requestParameters) header() (http.Header, error) {
+// header is what the action gives, and the trace unless it gives another or null.
+func (p *requestParameters) header(traceparent string) (http.Header, error) {
 	header := http.Header{"User-Agent": {"attune"}}
+	if traceparent != "" {
+		header.Set("Traceparent", traceparent)
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.Headers)) { // one order, where two differ only in case
 		if p.Headers[name] == nil {
+			if strings.EqualFold(name, "Traceparent") {
+				header.Del(name)
+			}
 			continue
 		}
 		text, err := scalar("headers", name, p.Headers[name])

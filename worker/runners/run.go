@@ -72,11 +72,15 @@ func (r *run) last() worker.Event {
 	pipes, err := r.begin()
 	if err != nil {
 		r.forget(r.name)
-		end := messages.Returned
-		if refused := (errRefused{}); errors.As(err, &refused) || errors.Is(err, keeper.ErrInvalid) {
-			end = messages.RefusedRun
+		last := worker.Event{Kind: worker.Ended, End: messages.Returned, Reason: err.Error()}
+		refused := errRefused{}
+		if errors.As(err, &refused) || errors.Is(err, keeper.ErrInvalid) {
+			last.End = messages.RefusedRun
 		}
-		return worker.Event{Kind: worker.Ended, End: end, Reason: err.Error()}
+		if refused.code != "" {
+			last.Failure = &attune.Failure{Code: refused.code, Message: err.Error()}
+		}
+		return last
 	}
 	e := <-r.told
 	if e.Kind == keeper.Started {
@@ -122,6 +126,7 @@ func (r *run) begin() ([]*os.File, error) {
 	err = r.start(r, keeper.Run{
 		Token: r.name, Argv: r.command.argv, Env: r.command.env, Dir: r.command.dir,
 		Stdin: theirs[0], Stdout: theirs[1], Stderr: theirs[2], Timeout: r.dispatch.Timeout, Grace: r.dispatch.Grace,
+		Limits: r.limits(),
 	})
 	closeAll(theirs)
 	if err != nil {
@@ -161,6 +166,9 @@ func (r *run) read(pipe *os.File, stream uint8) {
 	}
 }
 
+// limits are the action's, within the worker's.
+func (r *run) limits() attune.Resources { return r.dispatch.Limits.Within(r.config.Limits) }
+
 // ended makes the last event of what the keeper says.
 func (r *run) ended(e keeper.Event) worker.Event {
 	if e.Kind == keeper.Refused {
@@ -170,7 +178,7 @@ func (r *run) ended(e keeper.Event) worker.Event {
 		}
 		return worker.Event{Kind: worker.Ended, End: end, Reason: e.Reason}
 	}
-	o := judge(e)
+	o := judge(e, r.limits())
 	if o.end == messages.LostRun {
 		return worker.Event{Kind: worker.Ended, End: o.end, Reason: "its processes were killed: " + string(e.Cause)}
 	}
@@ -186,7 +194,7 @@ func (r *run) ended(e keeper.Event) worker.Event {
 
 // judge says what the end of a process means. Return codes are StackStorm's:
 // below zero for a signal, -9 for a timeout.
-func judge(e keeper.Event) outcome {
+func judge(e keeper.Event, limits attune.Resources) outcome {
 	o := outcome{end: messages.Finished, returnCode: e.ExitCode}
 	if e.Signal != 0 {
 		o.returnCode = -e.Signal
@@ -200,6 +208,12 @@ func judge(e keeper.Event) outcome {
 		o.failure = &attune.Failure{Code: "stopped", Message: "the attempt was stopped"}
 	case e.Cause != keeper.CauseNone:
 		o.end = messages.LostRun
+	case e.MemoryKills > 0 && (e.Signal != 0 || e.ExitCode != 0):
+		o.end, o.failure = messages.FailedRun, outOfMemory(limits)
+	case e.RefusedForks > 0 && (e.Signal != 0 || e.ExitCode != 0):
+		o.end = messages.FailedRun
+		o.failure = &attune.Failure{Code: "too_many_processes",
+			Message: fmt.Sprintf("it may have at most %d processes, and failed after more were refused", limits.Processes)}
 	case e.Signal != 0:
 		o.end = messages.FailedRun
 		o.failure = &attune.Failure{Code: "signal", Message: fmt.Sprintf("a signal ended the process: %d", e.Signal)}
@@ -208,4 +222,13 @@ func judge(e keeper.Event) outcome {
 		o.failure = &attune.Failure{Code: "exit_code", Message: fmt.Sprintf("the exit code is %d", e.ExitCode)}
 	}
 	return o
+}
+
+// outOfMemory is the failure of a run that the kernel has killed.
+func outOfMemory(limits attune.Resources) *attune.Failure {
+	f := &attune.Failure{Code: "out_of_memory", Message: "the machine had no memory left, and killed it"}
+	if limits.Memory > 0 {
+		f.Message = fmt.Sprintf("its processes asked for more than the %d bytes of memory that they may have together, and were killed", limits.Memory)
+	}
+	return f
 }

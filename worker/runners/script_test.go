@@ -108,7 +108,6 @@ func TestTheEndOfAScript(t *testing.T) {
 		{"the longest argument", "s.sh", object{"size": true, "p": long}, messages.Finished, `{"stdout":131071,"stderr":"","return_code":0,"succeeded":true,"failed":false}`},
 		{"a longer one", "s.sh", object{"p": long + "x"}, messages.RefusedRun, ""},
 		{"a NUL", "s.sh", object{"a": "x\x00y"}, messages.RefusedRun, ""},
-		{"sudo", "s.sh", object{"sudo": true}, messages.RefusedRun, ""},
 		{"an environment that is none", "s.sh", object{"env": "A=b"}, messages.RefusedRun, ""},
 		{"no program", "none", object{}, messages.RefusedRun, ""},
 		{"outside of its pack", "../s.sh", object{}, messages.RefusedRun, ""},

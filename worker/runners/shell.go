@@ -15,6 +15,8 @@ type shellParameters struct {
 	Cwd  string            `json:"cwd"`
 	Env  map[string]string `json:"env"`
 	Sudo bool              `json:"sudo"`
+	// SudoPassword may be empty.
+	SudoPassword string `json:"sudo_password"`
 }
 
 // shellCommand makes the process of local-shell-cmd: the parameter cmd, run by
@@ -39,9 +41,6 @@ func shellCommand(p *Processes, d *messages.Dispatch) (*command, error) {
 // shell is the command line in the surroundings that a shell's runner gives it;
 // dir is where it begins unless the parameters say, or empty for home.
 func (p *Processes) shell(d *messages.Dispatch, parameters shellParameters, argv []string, dir string) (*command, error) {
-	if parameters.Sudo {
-		return nil, refusal("sudo is not supported: run the worker as the user it needs")
-	}
 	env := p.environment(d)
 	env.set("ST2_ACTION_PACK_NAME", d.Pack)
 	env.set("ST2_ACTION_EXECUTION_ID", d.Token.Execution.String())
@@ -58,6 +57,9 @@ func (p *Processes) shell(d *messages.Dispatch, parameters shellParameters, argv
 		c.dir = env.home()
 	case !filepath.IsAbs(c.dir):
 		return nil, refusal("the parameter cwd %q is not an absolute path", c.dir)
+	}
+	if parameters.Sudo {
+		return c, p.withSudo(c, parameters.SudoPassword)
 	}
 	return c, nil
 }
