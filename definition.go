@@ -71,6 +71,9 @@ type Action struct {
 	Parameters map[string]*Parameter `json:"parameters,omitempty"`
 	// Timeout limits one attempt; zero means the runner's default.
 	Timeout time.Duration `json:"-"`
+	// Hidden are texts that are secret for it besides its parameters, such as
+	// those of its pack's configuration. They are never stored or shown.
+	Hidden []string `json:"-"`
 	// Hash is the hash of its content.
 	Hash string `json:"hash"`
 	// At is where it is defined.
@@ -111,7 +114,8 @@ type Parameter struct {
 	Enum []any `json:"enum,omitempty"`
 	// Immutable refuses a request that sets it.
 	Immutable bool `json:"immutable,omitempty"`
-	// Secret masks it everywhere.
+	// Secret seals its value and masks it everywhere; a parameter with a secret
+	// part is secret as a whole.
 	Secret bool `json:"secret,omitempty"`
 	// Position is its place among positional arguments, or nil.
 	Position *int `json:"position,omitempty"`

@@ -121,11 +121,16 @@ func (n *Node) Offer(event *attune.Event, reply func(messages.Admitted)) {
 
 // RequestExecution implements api.Engine.
 func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (api.ExecutionReceipt, error) {
-	action, parameters, err := n.catalog.Load().Request(r.Action, r.Parameters)
+	catalog := n.catalog.Load()
+	action, parameters, err := catalog.Request(r.Action, r.Parameters)
 	if err != nil {
 		return api.ExecutionReceipt{}, err
 	}
-	x := prototype(action, rules.AppendJSON(nil, parameters))
+	sealed, err := n.sealed(catalog, r.Action, r.Parameters, parameters)
+	if err != nil {
+		return api.ExecutionReceipt{}, err
+	}
+	x := prototype(action, sealed)
 	x.Limits.Timeout = rules.Timeout(action, parameters)
 	if r.Timeout > 0 {
 		x.Limits.Timeout = r.Timeout
@@ -159,6 +164,10 @@ func (n *Node) Cancel(ctx context.Context, id attune.ExecutionID, reason, princi
 		err error
 	}
 	answers := make(chan answer, 1)
+	reason, err := n.masked(ctx, id, reason)
+	if err != nil {
+		return nil, err
+	}
 	if reason == "" {
 		reason = "cancelled by " + principal
 	}

@@ -35,6 +35,7 @@ type ruleRow struct {
 type actionRow struct {
 	*attune.Action
 	Timeout  time.Duration              `json:"timeout_ns"`
+	Hidden   []string                   `json:"hidden,omitempty"`
 	Defaults map[string]json.RawMessage `json:"defaults"`
 }
 
@@ -53,7 +54,7 @@ func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
 		r.Rules = append(r.Rules, row)
 		if a := rule.Action; a != nil && !seen[a.Ref] {
 			seen[a.Ref] = true
-			kept := actionRow{Action: a, Timeout: a.Timeout, Defaults: map[string]json.RawMessage{}}
+			kept := actionRow{Action: a, Timeout: a.Timeout, Hidden: a.Hidden, Defaults: map[string]json.RawMessage{}}
 			for name, p := range a.Parameters {
 				if p.HasDefault {
 					kept.Defaults[name] = rules.AppendJSON(nil, p.Default)
@@ -62,11 +63,11 @@ func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
 			r.Actions = append(r.Actions, kept)
 		}
 	}
-	body, err := json.Marshal(r)
+	key := revisionKey(s.Revision())
+	body, err := n.sealRevision(key, &r)
 	if err != nil {
 		return fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
 	}
-	key := revisionKey(s.Revision())
 	if err := n.parts.Store.PutDefinitions(ctx, []persistence.Definition{{Hash: key, Kind: "rules", Ref: key, Body: body}}); err != nil {
 		return fmt.Errorf("store rules revision %d: %w", s.Revision(), err)
 	}
@@ -80,9 +81,9 @@ func (n *Node) judgeAt(number int64) (actorrules.Judge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read rules revision %d: %w", number, err)
 	}
-	var r revision
-	if err := json.Unmarshal(def.Body, &r); err != nil {
-		return nil, fmt.Errorf("decode rules revision %d: %w", number, err)
+	r, err := n.openRevision(def.Hash, def.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read rules revision %d: %w", number, err)
 	}
 	actions := map[string]*attune.Action{}
 	for _, row := range r.Actions {
@@ -102,11 +103,11 @@ func (n *Node) judgeAt(number int64) (actorrules.Judge, error) {
 		}
 		compiled = append(compiled, one)
 	}
-	return judge(rules.NewSet(number, compiled)), nil
+	return n.judge(rules.NewSet(number, compiled)), nil
 }
 
 func (row actionRow) restore() error {
-	row.Action.Timeout = row.Timeout
+	row.Action.Timeout, row.Action.Hidden = row.Timeout, row.Hidden
 	for name, text := range row.Defaults {
 		v, err := expression.DecodeJSON(text)
 		if err != nil {

@@ -15,12 +15,13 @@ type attempt struct {
 	// incarnation is the one it was addressed to, node the latest that asked.
 	incarnation, node string
 	phase             phase
-	pure              bool // the journal does not know it
-	journalled        bool // the journal knows it
-	stopped           bool // a stop was asked for
-	told              bool // its runner said that it runs
-	queued            bool // waits to be told at the end of the turn
-	dispatch          *messages.Dispatch
+	pure              bool               // the journal does not know it
+	journalled        bool               // the journal knows it
+	stopped           bool               // a stop was asked for
+	told              bool               // its runner said that it runs
+	queued            bool               // waits to be told at the end of the turn
+	dispatch          *messages.Dispatch // opened
+	veil              *veil              // of its secrets; nil where it has none
 	runner            Runner
 	began             time.Duration // when it was handed to its runner
 	said              time.Duration // when its end was last said
@@ -50,14 +51,23 @@ func (w *Worker) admit(to address) *attempt {
 // launch hands an attempt to its runner.
 func (w *Worker) launch(a *attempt) {
 	a.phase, a.began = running, w.config.Mono()
-	a.runner.Start(a.dispatch, func(e Event) { w.listen(a, e) })
+	veil := a.veil
+	a.runner.Start(a.dispatch, func(e Event) { w.listen(a, veil, e) })
 }
 
-// listen passes a runner's event on to a turn.
-func (w *Worker) listen(a *attempt, e Event) {
+// listen passes a runner's event on to a turn, its secrets masked.
+func (w *Worker) listen(a *attempt, veil *veil, e Event) {
+	if veil != nil {
+		veil.pass(e, func(e Event) { w.heard(a, e) })
+		return
+	}
 	if e.Kind == Wrote {
 		e.Data = append([]byte(nil), e.Data...)
 	}
+	w.heard(a, e)
+}
+
+func (w *Worker) heard(a *attempt, e Event) {
 	w.post(func() {
 		if a.phase != running || a.end != nil || w.attempts[a.token] != a {
 			return // its incarnation has ended meanwhile
@@ -67,7 +77,7 @@ func (w *Worker) listen(a *attempt, e Event) {
 			a.told = true
 			w.tell(a)
 		case Wrote:
-			w.wrote(a, e.Stream, e.Data)
+			w.wrote(a, e.Stream, e.Data, e.cut)
 		case Ended:
 			w.ended(a, e)
 		}
@@ -96,7 +106,7 @@ func (w *Worker) finish(a *attempt) {
 // close gives an attempt its end and says it.
 func (w *Worker) close(a *attempt, report messages.Report) {
 	a.phase, a.report = ended, w.complete(a, report)
-	a.dispatch, a.runner, a.output, a.end = nil, nil, nil, nil
+	a.dispatch, a.veil, a.runner, a.output, a.end = nil, nil, nil, nil, nil
 	a.said = w.config.Mono()
 	w.unacked = append(w.unacked, a)
 	w.tell(a)
