@@ -15,20 +15,18 @@ const untold = "; why is not told, since it holds a secret"
 // every other value in which the text of one stands. given is what the request
 // said, params what [Schema.Check] made of it.
 func (s *Schema) Hidden(given, params map[string]any) *secret.Hidden {
-	if len(s.secret) == 0 && len(s.action.Hidden) == 0 {
-		return nil
-	}
-	h := &secret.Hidden{Also: s.action.Hidden}
-	texts := slices.Clip(h.Also)
+	var searched []string
+	texts := slices.Clip(s.action.Hidden)
 	for _, name := range s.secret {
 		if v := params[name]; v != nil {
-			h.Searched = append(h.Searched, name)
+			searched = append(searched, name)
 			texts = secret.Texts(texts, v)
 		}
 	}
-	if len(h.Searched)+len(h.Also) == 0 {
-		return nil
+	if len(searched)+len(s.action.Hidden) == 0 {
+		return nil // as good as always, and at once
 	}
+	h := &secret.Hidden{Searched: searched, Also: s.action.Hidden}
 	finder := secret.NewFinder(longEnough(texts))
 	for _, name := range s.names {
 		p, v := s.fields[name], params[name]
