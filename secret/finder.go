@@ -25,7 +25,11 @@ type step struct {
 
 // NewFinder is a finder of texts that are not empty.
 func NewFinder(texts []string) *Finder {
-	f := &Finder{nodes: make([]step, 1)}
+	size := 1
+	for _, text := range texts {
+		size += len(text)
+	}
+	f := &Finder{nodes: make([]step, 1, size)}
 	for _, text := range texts {
 		f.add(text)
 	}

@@ -15,10 +15,10 @@ import (
 const longestForm = 8 << 10
 
 // forms are the ways in which a text is likely to turn up: as it is, line by
-// line, and as JSON, URL, base64 and hexadecimal write it.
-func forms(text string) []string {
+// line, and, where there is room, as JSON, URL, base64 and hexadecimal write it.
+func forms(text string, room bool) []string {
 	all := append([]string{text}, lines(text)...)
-	if len(text) > longestForm {
+	if len(text) > longestForm || !room {
 		return all
 	}
 	all = append(all, inJSON(text)...)

@@ -11,18 +11,25 @@ import (
 // is safe for concurrent use. A nil mask replaces nothing.
 type Mask struct{ finder *Finder }
 
+// formsAtMost bounds the forms that are searched for, in bytes: beyond it texts
+// are searched for as they are, and by line. It is 6 MB of memory, and far more
+// than anybody's secrets.
+const formsAtMost = 256 << 10
+
 // NewMask is a mask for texts, in all their forms; nil if none is long enough.
 func NewMask(texts []string) *Mask {
 	seen := map[string]bool{}
 	var all []string
+	size := 0
 	for _, text := range texts {
 		if len(text) < Shortest || seen[text] {
 			continue
 		}
-		for _, form := range forms(text) {
+		for _, form := range forms(text, size < formsAtMost) {
 			if !seen[form] {
 				seen[form] = true
 				all = append(all, form)
+				size += len(form)
 			}
 		}
 	}

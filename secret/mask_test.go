@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -202,6 +203,32 @@ func TestTextsOfValues(t *testing.T) {
 	}
 	if f.Within("tex") || f.Within(nil) || f.Within(true) {
 		t.Error("it is found where it is not")
+	}
+}
+
+func TestManySecretsHaveABound(t *testing.T) {
+	var texts []string
+	for i := range 20_000 {
+		texts = append(texts, strings.Repeat("x", 30)+strconv.Itoa(100_000+i))
+	}
+	m := secret.NewMask(texts)
+	if got := m.Text(texts[0] + " " + texts[19_999]); got != "******** ********" {
+		t.Error(got)
+	}
+	first, last := hex.EncodeToString([]byte(texts[0])), hex.EncodeToString([]byte(texts[19_999]))
+	if m.Text(first) == first || m.Text(last) != last {
+		t.Error("the forms of all are searched for, or of none")
+	}
+}
+
+func BenchmarkNewMaskOfAMegabyte(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 2))
+	text := make([]byte, 1<<20)
+	for i := range text {
+		text[i] = byte('a' + random.IntN(26))
+	}
+	for b.Loop() {
+		secret.NewMask([]string{string(text)})
 	}
 }
 
