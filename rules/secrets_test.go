@@ -83,6 +83,9 @@ func TestFaultsQuoteNoSecret(t *testing.T) {
 		"a default of it fails on what was made of it": func(a *attune.Action, _ map[string]any) {
 			a.Parameters["count"].Default = "{{ (password | upper).nothing[1] + 1 }}"
 		},
+		"a default made of it is no integer": func(a *attune.Action, _ map[string]any) {
+			a.Parameters["count"].Default = "{{ password | upper }}"
+		},
 		"it is itself wrong":          func(_ *attune.Action, given map[string]any) { given["pin"] = hush },
 		"it is none of those allowed": func(a *attune.Action, _ map[string]any) { a.Parameters["password"].Enum = []any{hush + "x"} },
 		"another value repeats it":    func(_ *attune.Action, given map[string]any) { given["note"] = "a " + hush },
