@@ -13,6 +13,7 @@ import (
 	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/rules"
+	"github.com/attune-automation/attune/secret"
 )
 
 // revision is one set of rules with the actions they call, as it is stored: an
@@ -39,7 +40,15 @@ type actionRow struct {
 	Defaults map[string]json.RawMessage `json:"defaults"`
 }
 
-func revisionKey(n int64) string { return "rules-" + strconv.FormatInt(n, 16) }
+// revisionKey is the key of a revision in the store, sealed with a key or, where
+// that is none, not sealed.
+func revisionKey(n int64, keyID string) string {
+	name := "rules-" + strconv.FormatInt(n, 16)
+	if keyID != "" {
+		name += "-" + keyID
+	}
+	return name
+}
 
 // keepRevision stores the rules of a snapshot under its revision.
 func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
@@ -63,25 +72,37 @@ func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
 			r.Actions = append(r.Actions, kept)
 		}
 	}
-	key := revisionKey(s.Revision())
-	body, err := n.sealRevision(key, &r)
+	body, keyID, err := n.sealRevision(revisionKey(s.Revision(), ""), &r)
 	if err != nil {
 		return fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
 	}
+	key := revisionKey(s.Revision(), keyID)
 	if err := n.parts.Store.PutDefinitions(ctx, []persistence.Definition{{Hash: key, Kind: "rules", Ref: key, Body: body}}); err != nil {
 		return fmt.Errorf("store rules revision %d: %w", s.Revision(), err)
 	}
 	return nil
 }
 
+// revision reads a revision, sealed with one of our keys or not at all.
+func (n *Node) revision(number int64) (*revision, error) {
+	keys := n.parts.Secrets.KeyIDs()
+	for _, keyID := range append(keys[:len(keys):len(keys)], "") {
+		def, err := n.parts.Store.Definition(context.Background(), revisionKey(number, keyID))
+		if err == nil {
+			return n.openRevision(revisionKey(number, ""), def.Body)
+		}
+		if attune.KindOf(err) != attune.NotFound {
+			return nil, err
+		}
+	}
+	return nil, &attune.Error{Kind: attune.NotFound, Code: secret.CodeUnreadable, Message: "it is not stored, or sealed with a key that is not here",
+		Try: "put the file attune.key of its time back into the data folder, as attune.key.old, and start again"}
+}
+
 // judgeAt is the judge of a stored revision. It reads the store: call it on a
 // lent turn.
 func (n *Node) judgeAt(number int64) (actorrules.Judge, error) {
-	def, err := n.parts.Store.Definition(context.Background(), revisionKey(number))
-	if err != nil {
-		return nil, fmt.Errorf("read rules revision %d: %w", number, err)
-	}
-	r, err := n.openRevision(def.Hash, def.Body)
+	r, err := n.revision(number)
 	if err != nil {
 		return nil, fmt.Errorf("read rules revision %d: %w", number, err)
 	}

@@ -76,28 +76,30 @@ func (r *revision) holdsSecrets() bool {
 	return false
 }
 
-// sealRevision is a revision as it is stored under a key.
-func (n *Node) sealRevision(key string, r *revision) ([]byte, error) {
-	body, err := json.Marshal(r)
+// sealRevision is a revision as it is stored, and the name of its key if it is
+// sealed: with another key it is stored anew, and found under either.
+func (n *Node) sealRevision(name string, r *revision) (body []byte, keyID string, err error) {
+	body, err = json.Marshal(r)
 	if err != nil || !r.holdsSecrets() {
-		return body, err
+		return body, "", err
 	}
-	text, err := n.parts.Secrets.SealText(key, body)
+	text, err := n.parts.Secrets.SealText(name, body)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return json.Marshal(sealedBody{text})
+	body, err = json.Marshal(sealedBody{text})
+	return body, n.parts.Secrets.KeyIDs()[0], err
 }
 
 // openRevision is the way back.
-func (n *Node) openRevision(key string, body []byte) (*revision, error) {
+func (n *Node) openRevision(name string, body []byte) (*revision, error) {
 	var seal sealedBody
 	if err := json.Unmarshal(body, &seal); err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
 	}
 	if seal.Sealed != "" {
 		var err error
-		if body, err = n.parts.Secrets.OpenText(key, seal.Sealed); err != nil {
+		if body, err = n.parts.Secrets.OpenText(name, seal.Sealed); err != nil {
 			return nil, err
 		}
 	}

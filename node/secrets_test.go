@@ -231,6 +231,7 @@ func TestASealedRevisionJudgesOn(t *testing.T) {
 			_, admits := op.(*persistence.Admit)
 			return admits // and the node dies behind it
 		})
+		var err error
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			_, _ = r.OfferEvent(ctx, api.EventOffer{Trigger: "v.go", Payload: []byte(`{"n": 1}`)})
@@ -238,6 +239,10 @@ func TestASealedRevisionJudgesOn(t *testing.T) {
 		time.Sleep(time.Second)
 		cancel()
 		r.packs = locked(1)
+		sealed := r.box.KeyIDs()[0]
+		if r.box, err = secret.NewBox(nil, bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{1}, 32)); err != nil {
+			t.Fatal(err)
+		}
 		r.restart()
 		r.work("w", 500)
 		r.until("all has ended", time.Minute, func() bool {
@@ -252,8 +257,8 @@ func TestASealedRevisionJudgesOn(t *testing.T) {
 		if text := textsOf(r.rows.Rows()); strings.Contains(text, hush) {
 			t.Errorf("a row tells the secret: %.300s", text)
 		}
-		for _, s := range []func() *packs.Snapshot{locked(450), locked(1)} {
-			def, err := r.rows.Definition(t.Context(), fmt.Sprintf("rules-%x", s().Revision()))
+		for key, s := range map[string]func() *packs.Snapshot{sealed: locked(450), r.box.KeyIDs()[0]: locked(1)} {
+			def, err := r.rows.Definition(t.Context(), fmt.Sprintf("rules-%x-%s", s().Revision(), key))
 			if err != nil || bytes.Contains(def.Body, []byte(hush)) || !bytes.Contains(def.Body, []byte("sealed")) {
 				t.Errorf("the revision is stored as %.100s, %v", def.Body, err)
 			}

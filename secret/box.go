@@ -32,6 +32,7 @@ const format = "1"
 type Box struct {
 	first  *key // seals
 	keys   map[string]*key
+	ids    []string // of keys, the first's first
 	random io.Reader
 }
 
@@ -50,12 +51,21 @@ func NewBox(random io.Reader, first []byte, older ...[]byte) (*Box, error) {
 		name := keyID(k)
 		if b.keys[name] == nil {
 			b.keys[name] = newKey(name, block)
+			b.ids = append(b.ids, name)
 		}
 		if b.first == nil {
 			b.first = b.keys[name]
 		}
 	}
 	return b, nil
+}
+
+// KeyIDs name the keys it opens with, the one it seals with first.
+func (b *Box) KeyIDs() []string {
+	if b == nil {
+		return nil
+	}
+	return b.ids
 }
 
 // keyID names a key without telling anything of it.
