@@ -143,8 +143,8 @@ func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (ap
 	return api.ExecutionReceipt{ID: attune.ExecutionID(a.ID), Duplicate: a.Duplicate}, err
 }
 
-// Request hands a checked execution in without waiting; reply is called on some
-// actor's turn and must not block.
+// Request hands a checked execution, its secrets sealed, in without waiting;
+// reply is called on some actor's turn and must not block.
 func (n *Node) Request(x *attune.Execution, dedupe string, reply func(messages.Admitted)) {
 	partition := n.owned.pick()
 	if partition < 0 {

@@ -15,13 +15,12 @@ type attempt struct {
 	// incarnation is the one it was addressed to, node the latest that asked.
 	incarnation, node string
 	phase             phase
-	pure              bool               // the journal does not know it
-	journalled        bool               // the journal knows it
-	stopped           bool               // a stop was asked for
-	told              bool               // its runner said that it runs
-	queued            bool               // waits to be told at the end of the turn
-	dispatch          *messages.Dispatch // opened
-	veil              *veil              // of its secrets; nil where it has none
+	pure              bool // the journal does not know it
+	journalled        bool // the journal knows it
+	stopped           bool // a stop was asked for
+	told              bool // its runner said that it runs
+	queued            bool // waits to be told at the end of the turn
+	dispatch          *messages.Dispatch
 	runner            Runner
 	began             time.Duration // when it was handed to its runner
 	said              time.Duration // when its end was last said
@@ -29,6 +28,10 @@ type attempt struct {
 	output            *output       // nil before the first byte
 	end               *messages.Report
 	report            *messages.Report // in ended; shared with journal and broker: never changed
+
+	// veil masks what it says; nil where nothing of it is secret. dispatch is
+	// opened.
+	veil *veil
 }
 
 // phase is how far an attempt has come.
