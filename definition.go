@@ -73,6 +73,9 @@ type Action struct {
 	Timeout time.Duration `json:"-"`
 	// Limits are what the processes of one attempt may use.
 	Limits Resources `json:"limits,omitzero"`
+	// Hidden are texts that are secret for it besides its parameters, such as
+	// those of its pack's configuration. They are never stored or shown.
+	Hidden []string `json:"-"`
 	// Hash is the hash of its content.
 	Hash string `json:"hash"`
 	// At is where it is defined.
@@ -113,7 +116,8 @@ type Parameter struct {
 	Enum []any `json:"enum,omitempty"`
 	// Immutable refuses a request that sets it.
 	Immutable bool `json:"immutable,omitempty"`
-	// Secret masks it everywhere.
+	// Secret seals its value and masks it everywhere; a parameter with a secret
+	// part is secret as a whole.
 	Secret bool `json:"secret,omitempty"`
 	// Position is its place among positional arguments, or nil.
 	Position *int `json:"position,omitempty"`

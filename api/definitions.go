@@ -7,6 +7,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/rules"
+	"github.com/attune-automation/attune/secret"
 )
 
 // ActionView is an action as the API shows it.
@@ -46,16 +47,7 @@ type (
 
 // viewAction shows an action, the defaults of its secret parameters masked.
 func viewAction(a *attune.Action) ActionView {
-	shown := *a
-	shown.Parameters = maps.Clone(a.Parameters)
-	for name, p := range shown.Parameters {
-		if p != nil && p.Secret && p.Default != nil {
-			hidden := *p
-			hidden.Default = masked
-			shown.Parameters[name] = &hidden
-		}
-	}
-	return ActionView{&shown, span(a.Timeout)}
+	return ActionView{secret.WithoutDefaults(a), span(a.Timeout)}
 }
 
 // viewRule shows a rule, what it gives to secret parameters masked.
@@ -67,7 +59,7 @@ func viewRule(r *rules.Rule) *attune.Rule {
 	shown.Parameters = maps.Clone(shown.Parameters)
 	for name := range secretParameters(r.Action).names {
 		if _, given := shown.Parameters[name]; given {
-			shown.Parameters[name] = masked
+			shown.Parameters[name] = secret.Stars
 		}
 	}
 	return &shown

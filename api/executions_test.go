@@ -9,6 +9,7 @@ import (
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/api/apitest"
 	"github.com/attune-automation/attune/persistence"
+	"github.com/attune-automation/attune/secret"
 )
 
 func TestBadRequestsAreNamedInFull(t *testing.T) {
@@ -86,6 +87,31 @@ func TestSecretsAreMasked(t *testing.T) {
 	ask(t, "GET", w.URL+"/api/v1/executions/"+lost.ID.String(), w.Viewer, "").into(t, 200, &v)
 	if string(v.Parameters) != `{"message":"********","password":"********"}` {
 		t.Errorf("without a definition everything may be secret: %s", v.Parameters)
+	}
+}
+
+// What is sealed is shown without its seal, whatever is known of its action; and
+// what its worker has masked is not looked through again.
+func TestSealedParametersAreShownWithoutTheSeal(t *testing.T) {
+	w := apitest.New(t)
+	box, err := secret.NewBox(nil, make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := apitest.Execution(t, 1, apitest.Admitted, apitest.Assigned, apitest.Started)
+	apitest.Apply(t, x, attune.Input{Signal: attune.Finish, Result: []byte(`{"greeting":"hello with ********"}`)})
+	if x.Parameters, err = box.Seal(x.Action, x.Parameters, &secret.Hidden{Names: []string{"password"}}); err != nil {
+		t.Fatal(err)
+	}
+	lost := x.Clone()
+	lost.ID, lost.ActionHash = attune.ExecutionID(apitest.ID(2)), "lost"
+	w.Store.Put(x, lost)
+	for _, one := range []*attune.Execution{x, lost} {
+		var v api.ExecutionView
+		ask(t, "GET", w.URL+"/api/v1/executions/"+one.ID.String(), w.Viewer, "").into(t, 200, &v)
+		if string(v.Parameters) != `{"message":"hello","password":"********"}` || string(v.Result) != `{"greeting":"hello with ********"}` {
+			t.Errorf("parameters %s, result %s", v.Parameters, v.Result)
+		}
 	}
 }
 

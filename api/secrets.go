@@ -7,14 +7,12 @@ import (
 	"strings"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/secret"
 )
 
-// masked stands for every secret.
-const masked = "********"
-
-// shortestSecret is the length below which a secret is not searched for in
-// results: masking every "1" would hide more than the secret.
-const shortestSecret = 4
+// What is stored holds no secrets: parameters are sealed, and what an action
+// says was masked by its worker. What is masked here besides was stored by a
+// version before that, readable, or is in a definition.
 
 // secrets are the names of an action's secret parameters.
 type secrets struct {
@@ -59,6 +57,9 @@ func (h secrets) hides(name string) bool { return h.unknown || h.names[name] }
 
 // parameters is the stored object with its secrets masked.
 func (h secrets) parameters(stored []byte) json.RawMessage {
+	if secret.Sealed(stored) {
+		return secret.Shown(stored)
+	}
 	if !h.unknown && len(h.names) == 0 {
 		return document(stored)
 	}
@@ -68,7 +69,7 @@ func (h secrets) parameters(stored []byte) json.RawMessage {
 	}
 	for name := range values {
 		if h.hides(name) {
-			values[name] = json.RawMessage(`"` + masked + `"`)
+			values[name] = json.RawMessage(`"` + secret.Stars + `"`)
 		}
 	}
 	b, _ := json.Marshal(values) // of raw messages that were just read
@@ -81,7 +82,7 @@ type veil struct{ replace *strings.Replacer }
 
 // veil is for an execution with these parameters.
 func (h secrets) veil(stored []byte) veil {
-	if !h.unknown && len(h.names) == 0 {
+	if !h.unknown && len(h.names) == 0 || secret.Sealed(stored) {
 		return veil{}
 	}
 	var values map[string]any
@@ -90,8 +91,8 @@ func (h secrets) veil(stored []byte) veil {
 	}
 	var pairs []string
 	for name, value := range values {
-		if text, ok := value.(string); ok && h.names[name] && len(text) >= shortestSecret {
-			pairs = append(pairs, text, masked)
+		if text, ok := value.(string); ok && h.names[name] && len(text) >= secret.Shortest {
+			pairs = append(pairs, text, secret.Stars)
 		}
 	}
 	if pairs == nil {

@@ -86,6 +86,11 @@ func verdictNow(m rules.Match) Verdict {
 		if m.Rule.Action != nil {
 			hide = secretParameters(m.Rule.Action)
 		}
+		if m.Hidden != nil {
+			for _, name := range m.Hidden.Names {
+				hide.names[name] = true
+			}
+		}
 		v.Parameters = hide.parameters(m.Parameters)
 	}
 	return v

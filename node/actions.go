@@ -8,6 +8,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/persistence"
+	"github.com/attune-automation/attune/secret"
 )
 
 // actions are the actions by content: what is under way keeps the one it began
@@ -52,7 +53,7 @@ func (a *actions) fetch(rows []*attune.Execution) error {
 func (a *actions) keep(ctx context.Context, all []*attune.Action) error {
 	defs := make([]persistence.Definition, 0, len(all))
 	for _, action := range all {
-		body, err := json.Marshal(action)
+		body, err := json.Marshal(secret.WithoutDefaults(action))
 		if err != nil {
 			return fmt.Errorf("encode action %s: %w", action.Ref, err)
 		}

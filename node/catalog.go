@@ -30,7 +30,7 @@ func (n *Node) SetCatalog(ctx context.Context, s *packs.Snapshot) error {
 		return err
 	}
 	n.catalog.Store(s)
-	changed := actorrules.Changed{Revision: s.Revision(), Judge: judge(s.Rules())}
+	changed := actorrules.Changed{Revision: s.Revision(), Judge: n.judge(s.Rules())}
 	if n.pid == nil { // the tree is not started: nobody else reads it
 		n.rules = changed
 		return nil
@@ -40,7 +40,7 @@ func (n *Node) SetCatalog(ctx context.Context, s *packs.Snapshot) error {
 }
 
 // judge makes the pure judge of a set of rules.
-func judge(set *rules.Set) actorrules.Judge {
+func (n *Node) judge(set *rules.Set) actorrules.Judge {
 	return func(event *attune.Event) (proposals []messages.Proposal, missed []attune.Evaluation) {
 		candidates := set.For(event.Trigger)
 		if len(candidates) == 0 {
@@ -55,7 +55,7 @@ func judge(set *rules.Set) actorrules.Judge {
 		}
 		for _, m := range set.Judge(event, payload) {
 			if m.Matched {
-				proposals = append(proposals, propose(m))
+				proposals = append(proposals, n.propose(m))
 			} else {
 				missed = append(missed, m.Evaluation)
 			}
@@ -65,8 +65,8 @@ func judge(set *rules.Set) actorrules.Judge {
 }
 
 // propose is what a match is to become: an enforcement, and its execution
-// unless the parameters failed.
-func propose(m rules.Match) messages.Proposal {
+// unless the parameters failed or cannot be sealed.
+func (n *Node) propose(m rules.Match) messages.Proposal {
 	def := m.Rule.Definition
 	en := &attune.Enforcement{Rule: def.Ref, RuleHash: def.Hash, Action: def.Action, Status: attune.EnforcementCreated,
 		Evaluation: rules.EncodeEvaluation(m.Evaluation)}
@@ -74,12 +74,17 @@ func propose(m rules.Match) messages.Proposal {
 		en.Status, en.Failure = attune.EnforcementFailed, m.Failure
 		return messages.Proposal{Enforcement: en}
 	}
-	x := prototype(m.Rule.Action, m.Parameters)
+	parameters, err := n.parts.Secrets.Seal(m.Rule.Action.Ref, m.Parameters, m.Hidden)
+	if err != nil {
+		en.Status, en.Failure = attune.EnforcementFailed, &attune.Failure{Code: "unsealed", Message: "its parameters cannot be sealed: " + err.Error()}
+		return messages.Proposal{Enforcement: en}
+	}
+	x := prototype(m.Rule.Action, parameters)
 	x.Rule, x.Limits.Timeout = def.Ref, m.Timeout
 	return messages.Proposal{Enforcement: en, Execution: x}
 }
 
-// prototype is an execution that has no id yet.
+// prototype is an execution that has no id yet. Its parameters are sealed.
 func prototype(a *attune.Action, parameters []byte) *attune.Execution {
 	return &attune.Execution{Action: a.Ref, ActionHash: a.Hash, Runner: a.Runner, Parameters: parameters, Status: attune.Requested,
 		Limits: attune.Limits{Timeout: a.Timeout, Grace: grace}}

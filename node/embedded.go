@@ -87,6 +87,14 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 		return nil, err
 	}
 	e.closers = append(e.closers, func(context.Context) error { return e.Store.Close() })
+	key, err := OpenKey(c.Data) // the folder is ours alone by now
+	if err != nil {
+		return nil, err
+	}
+	box, err := openBox(c.Data, key)
+	if err != nil {
+		return nil, err
+	}
 	lent, turns, clock := &Lent{}, NewTurns(), NewClock()
 	broker := brokermemory.New(brokermemory.Config{})
 	e.closers = append(e.closers, func(context.Context) error {
@@ -96,7 +104,8 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 		return err
 	})
 	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data},
-		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Log: c.Log, Traces: c.Traces, Observe: c.Observe})
+		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Secrets: box, Log: c.Log, Traces: c.Traces,
+			Observe: c.Observe})
 	if err := e.SetPacks(ctx, c.Packs); err != nil {
 		return nil, err
 	}
@@ -126,7 +135,7 @@ func (e *Embedded) startWorker(c EmbeddedConfig, clock *Clock, broker *brokermem
 	requests := runners.NewHTTP(runners.HTTPConfig{Allow: c.AllowHTTP, Clock: clock, Mono: mono})
 	e.closers = append(e.closers, requests.Close)
 	e.worker, err = worker.New(worker.Config{Name: localWorker, NewIncarnation: func() string { return localWorker + "-" + randomID() },
-		Slots: c.Slots, Broker: broker, Clock: clock, Mono: mono,
+		Slots: c.Slots, Broker: broker, Clock: clock, Mono: mono, Open: e.parts.Secrets.Open,
 		Journal: book, Keeper: runners.Kept{processes, requests}, Log: c.Log,
 		Runners: map[string]worker.Runner{
 			"noop": runners.Noop{}, "echo": runners.Echo{}, "process": processes.Program(), "http-request": requests,

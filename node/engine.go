@@ -125,11 +125,16 @@ func (n *Node) Offer(event *attune.Event, reply func(messages.Admitted)) {
 
 // RequestExecution implements api.Engine.
 func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (api.ExecutionReceipt, error) {
-	action, parameters, err := n.catalog.Load().Request(r.Action, r.Parameters)
+	catalog := n.catalog.Load()
+	action, parameters, err := catalog.Request(r.Action, r.Parameters)
 	if err != nil {
 		return api.ExecutionReceipt{}, err
 	}
-	x := prototype(action, rules.AppendJSON(nil, parameters))
+	sealed, err := n.sealed(catalog, r.Action, r.Parameters, parameters)
+	if err != nil {
+		return api.ExecutionReceipt{}, err
+	}
+	x := prototype(action, sealed)
 	x.Limits.Timeout = rules.Timeout(action, parameters)
 	if r.Timeout > 0 {
 		x.Limits.Timeout = r.Timeout
@@ -142,8 +147,8 @@ func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (ap
 	return api.ExecutionReceipt{ID: attune.ExecutionID(a.ID), Duplicate: a.Duplicate}, err
 }
 
-// Request hands a checked execution in without waiting; reply is called on some
-// actor's turn and must not block.
+// Request hands a checked execution, its secrets sealed, in without waiting;
+// reply is called on some actor's turn and must not block.
 func (n *Node) Request(x *attune.Execution, dedupe string, reply func(messages.Admitted)) {
 	partition := n.owned.pick()
 	if partition < 0 {
@@ -167,6 +172,10 @@ func (n *Node) Cancel(ctx context.Context, id attune.ExecutionID, reason, princi
 		err error
 	}
 	answers := make(chan answer, 1)
+	reason, err := n.masked(ctx, id, reason)
+	if err != nil {
+		return nil, err
+	}
 	if reason == "" {
 		reason = "cancelled by " + principal
 	}

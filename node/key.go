@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/attune-automation/attune"
 )
@@ -29,10 +30,37 @@ const (
 // is refused: it is Denied or Invalid.
 func OpenKey(dir string) (Key, error) {
 	path := filepath.Join(dir, keyFile)
-	secret, err := os.ReadFile(path) //nolint:gosec // the operator's own folder
+	k, err := readKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeKey(path)
 	}
+	return k, err
+}
+
+// OldKeys are the keys that were a folder's before: those of its files whose
+// names begin with attune.key.old, in order of name. They open what was sealed
+// with them, and seal nothing. They are refused as the key itself is.
+func OldKeys(dir string) ([]Key, error) {
+	paths, err := filepath.Glob(filepath.Join(pattern.Replace(dir), keyFile+".old*"))
+	if err != nil {
+		return nil, fmt.Errorf("find old keys: %w", err)
+	}
+	var all []Key
+	for _, path := range paths {
+		k, err := readKey(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, k)
+	}
+	return all, nil
+}
+
+// pattern makes the name of a folder one that means itself.
+var pattern = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+
+func readKey(path string) (Key, error) {
+	secret, err := os.ReadFile(path) //nolint:gosec // the operator's own folder
 	if err != nil {
 		return Key{}, fmt.Errorf("read the key: %w", err)
 	}

@@ -33,6 +33,30 @@ func TestAKeyIsTheSameAtTheNextStartAndForEachPurposeAnother(t *testing.T) {
 	}
 }
 
+func TestOldKeysAreFoundBesideTheKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a[b]*")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	first := openKey(t, dir)
+	for _, name := range []string{"attune.key.old", "attune.key.old-2"} {
+		if err := os.Rename(filepath.Join(dir, "attune.key"), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		openKey(t, dir)
+	}
+	old, err := node.OldKeys(dir)
+	if err != nil || len(old) != 2 || !bytes.Equal(old[0].Derive("secrets"), first.Derive("secrets")) {
+		t.Fatalf("%d old keys, %v", len(old), err)
+	}
+	if err := os.Chmod(filepath.Join(dir, "attune.key.old"), 0o644); err != nil { //nolint:gosec // what is to be refused
+		t.Fatal(err)
+	}
+	if _, err := node.OldKeys(dir); attune.KindOf(err) != attune.Denied {
+		t.Errorf("an old key that all can read: %v", err)
+	}
+}
+
 func TestAKeyThatOthersReadOrThatIsCutIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	openKey(t, dir)

@@ -18,6 +18,7 @@ import (
 	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence"
+	"github.com/attune-automation/attune/secret"
 )
 
 // Config says who the node is.
@@ -41,6 +42,9 @@ type Parts struct {
 	// Store and Broker are opened and closed by the caller.
 	Store  persistence.Store
 	Broker messages.Broker
+	// Secrets seals the values of secret parameters. Without it requests that
+	// have some are refused.
+	Secrets *secret.Box
 	// Log takes what the node says; nil discards it.
 	Log *slog.Logger
 	// Traces records events and executions as spans; nil records none.

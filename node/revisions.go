@@ -13,6 +13,7 @@ import (
 	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/rules"
+	"github.com/attune-automation/attune/secret"
 )
 
 // revision is one set of rules with the actions they call, as it is stored: an
@@ -35,10 +36,19 @@ type ruleRow struct {
 type actionRow struct {
 	*attune.Action
 	Timeout  time.Duration              `json:"timeout_ns"`
+	Hidden   []string                   `json:"hidden,omitempty"`
 	Defaults map[string]json.RawMessage `json:"defaults"`
 }
 
-func revisionKey(n int64) string { return "rules-" + strconv.FormatInt(n, 16) }
+// revisionKey is the key of a revision in the store, sealed with a key or, where
+// that is none, not sealed.
+func revisionKey(n int64, keyID string) string {
+	name := "rules-" + strconv.FormatInt(n, 16)
+	if keyID != "" {
+		name += "-" + keyID
+	}
+	return name
+}
 
 // keepRevision stores the rules of a snapshot under its revision.
 func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
@@ -53,7 +63,7 @@ func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
 		r.Rules = append(r.Rules, row)
 		if a := rule.Action; a != nil && !seen[a.Ref] {
 			seen[a.Ref] = true
-			kept := actionRow{Action: a, Timeout: a.Timeout, Defaults: map[string]json.RawMessage{}}
+			kept := actionRow{Action: a, Timeout: a.Timeout, Hidden: a.Hidden, Defaults: map[string]json.RawMessage{}}
 			for name, p := range a.Parameters {
 				if p.HasDefault {
 					kept.Defaults[name] = rules.AppendJSON(nil, p.Default)
@@ -62,27 +72,39 @@ func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
 			r.Actions = append(r.Actions, kept)
 		}
 	}
-	body, err := json.Marshal(r)
+	body, keyID, err := n.sealRevision(revisionKey(s.Revision(), ""), &r)
 	if err != nil {
 		return fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
 	}
-	key := revisionKey(s.Revision())
+	key := revisionKey(s.Revision(), keyID)
 	if err := n.parts.Store.PutDefinitions(ctx, []persistence.Definition{{Hash: key, Kind: "rules", Ref: key, Body: body}}); err != nil {
 		return fmt.Errorf("store rules revision %d: %w", s.Revision(), err)
 	}
 	return nil
 }
 
+// revision reads a revision, sealed with one of our keys or not at all.
+func (n *Node) revision(number int64) (*revision, error) {
+	keys := n.parts.Secrets.KeyIDs()
+	for _, keyID := range append(keys[:len(keys):len(keys)], "") {
+		def, err := n.parts.Store.Definition(context.Background(), revisionKey(number, keyID))
+		if err == nil {
+			return n.openRevision(revisionKey(number, ""), def.Body)
+		}
+		if attune.KindOf(err) != attune.NotFound {
+			return nil, err
+		}
+	}
+	return nil, &attune.Error{Kind: attune.NotFound, Code: secret.CodeUnreadable, Message: "it is not stored, or sealed with a key that is not here",
+		Try: "put the file attune.key of its time back into the data folder, as attune.key.old, and start again"}
+}
+
 // judgeAt is the judge of a stored revision. It reads the store: call it on a
 // lent turn.
 func (n *Node) judgeAt(number int64) (actorrules.Judge, error) {
-	def, err := n.parts.Store.Definition(context.Background(), revisionKey(number))
+	r, err := n.revision(number)
 	if err != nil {
 		return nil, fmt.Errorf("read rules revision %d: %w", number, err)
-	}
-	var r revision
-	if err := json.Unmarshal(def.Body, &r); err != nil {
-		return nil, fmt.Errorf("decode rules revision %d: %w", number, err)
 	}
 	actions := map[string]*attune.Action{}
 	for _, row := range r.Actions {
@@ -102,11 +124,11 @@ func (n *Node) judgeAt(number int64) (actorrules.Judge, error) {
 		}
 		compiled = append(compiled, one)
 	}
-	return judge(rules.NewSet(number, compiled)), nil
+	return n.judge(rules.NewSet(number, compiled)), nil
 }
 
 func (row actionRow) restore() error {
-	row.Action.Timeout = row.Timeout
+	row.Action.Timeout, row.Action.Hidden = row.Timeout, row.Hidden
 	for name, text := range row.Defaults {
 		v, err := expression.DecodeJSON(text)
 		if err != nil {

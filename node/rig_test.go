@@ -18,8 +18,10 @@ import (
 	"github.com/attune-automation/attune/messages"
 	brokermemory "github.com/attune-automation/attune/messages/memory"
 	"github.com/attune-automation/attune/node"
+	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/persistence/memory"
+	"github.com/attune-automation/attune/secret"
 	"github.com/attune-automation/attune/worker"
 	"github.com/attune-automation/attune/worker/journal"
 )
@@ -41,6 +43,8 @@ type rig struct {
 	writes  *writes
 	broker  messages.Broker
 	log     *slog.Logger
+	box     *secret.Box                                // of the node and of all workers
+	packs   func() *packs.Snapshot                     // what the next incarnation knows
 	observe hook[func(path, kind string, message any)] // what the node's Observe calls
 	fault   hook[func(method string, call int) memory.Fault]
 	lose    hook[func(exchange messages.Exchange, key string, m any) bool] // which messages get lost
@@ -79,7 +83,7 @@ func newRig(t *testing.T) *rig {
 	if testing.Verbose() && os.Getenv("ATTUNE_TEST_LOG") != "" {
 		out = t.Output()
 	}
-	r := &rig{T: t, ledger: newLedger(t), rows: memory.New(memory.Config{Clock: database{}, Exclusive: true}), writes: &writes{},
+	r := &rig{T: t, packs: catalog, box: newBox(t, 1), ledger: newLedger(t), rows: memory.New(memory.Config{Clock: database{}, Exclusive: true}), writes: &writes{},
 		log:      slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		machines: map[string]*machine{}, workers: map[string]*process{}}
 	r.broker = brokermemory.NewFaulty(brokermemory.New(brokermemory.Config{}), database{}, func(x messages.Exchange, key string, m any) brokermemory.Fate {
@@ -126,13 +130,13 @@ func (r *rig) boot() {
 	r.clock = clock
 	clock.BootTime = func() time.Duration { return time.Since(began) } // that of the bubble
 	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d"},
-		node.Parts{Clock: clock, Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Log: r.log,
+		node.Parts{Clock: clock, Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Secrets: r.box, Log: r.log,
 			Observe: func(path, kind string, m any) {
 				if observe, ok := r.observe.get(); ok {
 					observe(path, kind, m)
 				}
 			}})
-	if err := r.SetCatalog(r.Context(), catalog()); err != nil {
+	if err := r.SetCatalog(r.Context(), r.packs()); err != nil {
 		r.Fatal(err)
 	}
 	if err := r.Node.Start(r.Context()); err != nil {
@@ -193,7 +197,8 @@ func (r *rig) startWorker(name string, slots int) {
 	}
 	var err error
 	p.Worker, err = worker.New(worker.Config{Name: name, Slots: slots, Broker: r.broker, Clock: database{}, Mono: p.machine.mono, Journal: p.journal,
-		Keeper: p.machine, Log: r.log, Runners: map[string]worker.Runner{"timed": timed{p.machine, false}, "pure": timed{p.machine, true}},
+		Keeper: p.machine, Log: r.log, Open: r.box.Open,
+		Runners: map[string]worker.Runner{"timed": timed{p.machine, false}, "pure": timed{p.machine, true}, "parrot": parrot{}},
 		NewIncarnation: func() string {
 			p.starts++
 			return fmt.Sprintf("%s-%d", name, p.starts)

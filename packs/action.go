@@ -9,6 +9,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/rules"
+	"github.com/attune-automation/attune/secret"
 )
 
 // The keys of action files, and of one parameter: StackStorm's words around
@@ -145,6 +146,10 @@ func (s *source) parameters(v *value, r runner) map[string]*attune.Parameter {
 	}
 	positions := map[int]string{}
 	for _, f := range o.value.fields {
+		if f.name == secret.Member {
+			s.fault(f.at, "rename it", "no parameter can be called %s", f.name)
+			continue
+		}
 		p, inherited := all[f.name]
 		if !inherited {
 			p = &attune.Parameter{}
@@ -179,7 +184,7 @@ func (s *source) parameter(p *attune.Parameter, f field, inherited bool) {
 		p.Required = o.boolean("required", p.Required)
 	}
 	p.Immutable = o.boolean("immutable", p.Immutable)
-	p.Secret = o.boolean("secret", p.Secret)
+	p.Secret = o.boolean("secret", p.Secret) || f.value.secretWithin()
 	if v := o.find("default"); v != nil {
 		p.Default, p.HasDefault = v.plain(), true
 	}
@@ -198,6 +203,36 @@ func (s *source) parameter(p *attune.Parameter, f field, inherited bool) {
 		position := int(n)
 		p.Position = &position
 	}
+}
+
+// secretWithin tells that a part of a value is declared secret, at any depth.
+func (v *value) secretWithin() bool {
+	for _, f := range v.fields {
+		switch f.name {
+		case "default", "enum", "description", "title":
+			continue
+		case "properties", "patternProperties", "dependencies":
+			for _, one := range f.value.fields {
+				if one.value.declaredSecret() {
+					return true
+				}
+			}
+		default:
+			if f.value.declaredSecret() || slices.ContainsFunc(f.value.list, (*value).declaredSecret) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (v *value) declaredSecret() bool {
+	for _, f := range v.fields {
+		if f.name == "secret" && (f.value.scalar == true || strings.EqualFold(f.value.raw, "true")) {
+			return true
+		}
+	}
+	return v.secretWithin()
 }
 
 // parameterType reads the type; a list of types, null aside, of more than one

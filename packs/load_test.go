@@ -31,6 +31,27 @@ func faultText(faults []attune.Fault) string {
 	return b.String()
 }
 
+func TestAParameterWithASecretPartIsSecretAsAWhole(t *testing.T) {
+	p := packs.LoadFS(pack(map[string]string{"pack.yaml": "name: p\n", "actions/a.yaml": `name: a
+runner_type: noop
+parameters:
+  open: {type: object, description: secret, default: {secret: true}, properties: {secret: {type: string}, b: {type: string, secret: false}}}
+  member: {type: object, properties: {pw: {type: string, secret: true}}}
+  named: {type: object, patternProperties: {"^p": {secret: true}}}
+  others: {type: object, additionalProperties: {type: string, secret: true}}
+  items: {type: array, items: {type: object, properties: {a: {properties: {pw: {secret: "true"}}}}}}
+  choice: {oneOf: [{type: integer}, {type: string, secret: true}]}
+`, "actions/b.yaml": "name: b\nrunner_type: noop\nparameters: {$sealed: {type: string}}\n"}), "p", "")
+	if len(p.Faults) != 1 || !strings.Contains(p.Faults[0].Message, "no parameter can be called $sealed") || len(p.Actions) != 1 {
+		t.Fatal(faultText(p.Faults))
+	}
+	for name, parameter := range p.Actions[0].Parameters {
+		if parameter.Secret == (name == "open") {
+			t.Errorf("%s: secret is %t", name, parameter.Secret)
+		}
+	}
+}
+
 func TestAPackInStackStormsFormatLoads(t *testing.T) {
 	p := packs.LoadFS(pack(map[string]string{
 		"pack.yml": "ignored: [", "config.schema.yaml": ":", "sensors/x.yaml": "[", "actions/lib/x.yaml": "[", "actions/run.sh": "#!/bin/sh\n", "actions/README.md": "",

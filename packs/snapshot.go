@@ -10,6 +10,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/rules"
+	"github.com/attune-automation/attune/secret"
 )
 
 // webhookTrigger is StackStorm's trigger with the parameter url. Each url that
@@ -238,6 +239,15 @@ func (s *Snapshot) Trigger(key string) (*attune.Trigger, error) {
 // route after /webhooks/, sorted by the ref of their trigger; none is a route
 // that does not exist.
 func (s *Snapshot) Webhooks(url string) []*rules.Webhook { return s.webhooks[strings.Trim(url, "/")] }
+
+// Hidden says what of the parameters that [Snapshot.Request] returned for a
+// request is secret: they must be sealed before they are stored. Nil is nothing.
+func (s *Snapshot) Hidden(ref string, given, params map[string]any) *secret.Hidden {
+	if schema := s.schemas[ref]; schema != nil {
+		return schema.Hidden(given, params)
+	}
+	return nil
+}
 
 // Request checks a request to run an action with literal values, and returns
 // the parameters to run it with. Errors are *attune.Error: NotFound, or Invalid

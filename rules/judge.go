@@ -7,6 +7,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/expression"
+	"github.com/attune-automation/attune/secret"
 )
 
 // MaxParameters limits the encoded parameters of one execution, in bytes.
@@ -35,6 +36,9 @@ type Match struct {
 	// Parameters is the checked JSON object for the execution, keys sorted; nil
 	// without match or with Failure.
 	Parameters []byte
+	// Hidden says what of Parameters is secret: they must be sealed before they
+	// are stored, and not be shown. Nil is nothing.
+	Hidden *secret.Hidden
 	// Timeout is the limit of one attempt; zero is none, or no action.
 	Timeout time.Duration
 	// Failure is why there is no execution; its message holds every fault.
@@ -111,7 +115,7 @@ func (r *Rule) prepare(m *Match, scope expression.Scope) {
 		p := &r.parameters[i]
 		v, err := p.value.render(scope)
 		if err != nil {
-			faults = append(faults, treeFaults("parameters."+p.name, err)...)
+			faults = append(faults, r.schema.conceal(p.name, "it cannot be rendered", treeFaults("parameters."+p.name, err))...)
 			continue
 		}
 		given[p.name] = v
@@ -133,6 +137,9 @@ func (r *Rule) prepare(m *Match, scope expression.Scope) {
 		}
 	}
 	if len(faults) > 0 {
+		if r.schema != nil {
+			r.schema.mask(given, nil, faults)
+		}
 		texts := make([]string, len(faults))
 		for i, f := range faults {
 			texts[i] = f.String()
@@ -146,6 +153,9 @@ func (r *Rule) prepare(m *Match, scope expression.Scope) {
 		return
 	}
 	m.Parameters = encoded
+	if r.schema != nil {
+		m.Hidden = r.schema.Hidden(given, params)
+	}
 	if r.Action != nil {
 		m.Timeout = Timeout(r.Action, params)
 	}

@@ -64,7 +64,7 @@ func Compile(rule *attune.Rule, action *attune.Action) (*Rule, []attune.Fault) {
 			declared = action.Parameters[name].Type
 		}
 		value, wrong := compileTemplate(rule.Parameters[name], declared, "action.parameters."+name)
-		for _, f := range wrong {
+		for _, f := range r.schema.conceal(name, "it is no valid template", wrong) {
 			faults = append(faults, attune.Fault{Where: where, Message: f.Where + ": " + f.Message, Try: f.Try})
 		}
 		r.parameters = append(r.parameters, argument{name, value})

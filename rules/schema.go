@@ -19,6 +19,8 @@ type Schema struct {
 	// templated are the parameters whose default holds Jinja, each after those
 	// it reads.
 	templated []string
+	// secret are the parameters declared so, sorted.
+	secret []string
 }
 
 type parameter struct {
@@ -26,6 +28,8 @@ type parameter struct {
 	name string
 	// value is the default.
 	value template
+	// derived tells that the default reads a secret, itself or through another.
+	derived bool
 }
 
 // NewSchema compiles the parameters of an action. The only faults are defaults
@@ -40,6 +44,9 @@ func NewSchema(action *attune.Action) (*Schema, []attune.Fault) {
 	for _, name := range s.names {
 		p := &parameter{Parameter: action.Parameters[name], name: name}
 		s.fields[name] = p
+		if p.Secret {
+			s.secret = append(s.secret, name)
+		}
 		if !p.HasDefault {
 			continue
 		}
@@ -77,6 +84,11 @@ func (s *Schema) order() (circle []string) {
 		way = append(way, name)
 		for _, needed := range p.value.names() {
 			visit(needed)
+		}
+		for _, needed := range p.value.names() {
+			if other := s.fields[needed]; other != nil && (other.Secret || other.derived) {
+				p.derived = true
+			}
 		}
 		way = way[:len(way)-1]
 		done[name] = true
@@ -129,7 +141,7 @@ func (s *Schema) Check(given map[string]any) (map[string]any, []attune.Fault) {
 		case !present:
 			continue
 		}
-		if value, f := p.check(value); f != nil {
+		if value, f := p.check(value, p.Secret); f != nil {
 			fail(name, *f)
 		} else {
 			params[name] = value
@@ -144,6 +156,7 @@ func (s *Schema) Check(given map[string]any) (map[string]any, []attune.Fault) {
 		}
 	}
 	if len(faults) > 0 {
+		s.mask(given, params, faults)
 		slices.SortStableFunc(faults, func(a, b attune.Fault) int { return strings.Compare(a.Where, b.Where) })
 		return nil, faults
 	}
@@ -206,11 +219,13 @@ next:
 		v, err := p.value.render(scope)
 		if err != nil {
 			fault := templateFault("", err)
-			fault.Message = "its default cannot be rendered: " + fault.Message
+			if fault.Message = "its default cannot be rendered: " + fault.Message; p.Secret || p.derived {
+				fault = attune.Fault{Message: "its default cannot be rendered" + untold}
+			}
 			fail(name, fault)
 			continue
 		}
-		v, fault := p.check(v)
+		v, fault := p.check(v, p.Secret || p.derived)
 		if fault != nil {
 			fail(name, *fault)
 			continue
@@ -219,8 +234,9 @@ next:
 	}
 }
 
-// check casts one value and holds it against the rest of its declaration.
-func (p *parameter) check(value any) (any, *attune.Fault) {
+// check casts one value and holds it against the rest of its declaration. Of a
+// hidden one nothing is told.
+func (p *parameter) check(value any, hidden bool) (any, *attune.Fault) {
 	if value == nil {
 		if p.Required && !(p.HasDefault && p.Default == nil) {
 			return nil, &attune.Fault{Message: p.name + " is required and must not be null"}
@@ -229,15 +245,18 @@ func (p *parameter) check(value any) (any, *attune.Fault) {
 	}
 	v, err := cast(p.Type, value)
 	if err != nil {
-		if p.Secret {
+		if hidden {
 			return nil, &attune.Fault{Message: p.name + " must be " + typeWord(p.Type)}
 		}
 		return nil, &attune.Fault{Message: p.name + " " + err.Error()}
 	}
 	if len(p.Enum) > 0 && !slices.ContainsFunc(p.Enum, func(one any) bool { return equal(one, v) }) {
 		f := &attune.Fault{Message: p.name + " must be one of the values that are allowed, not " + show(v)}
-		if p.Secret {
+		if hidden {
 			f.Message = p.name + " must be one of the values that are allowed"
+		}
+		if p.Secret {
+			return nil, f
 		}
 		all := make([]string, len(p.Enum))
 		for i, one := range p.Enum {

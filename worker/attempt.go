@@ -28,6 +28,10 @@ type attempt struct {
 	output            *output       // nil before the first byte
 	end               *messages.Report
 	report            *messages.Report // in ended; shared with journal and broker: never changed
+
+	// veil masks what it says; nil where nothing of it is secret. dispatch is
+	// opened.
+	veil *veil
 }
 
 // phase is how far an attempt has come.
@@ -50,14 +54,23 @@ func (w *Worker) admit(to address) *attempt {
 // launch hands an attempt to its runner.
 func (w *Worker) launch(a *attempt) {
 	a.phase, a.began = running, w.config.Mono()
-	a.runner.Start(a.dispatch, func(e Event) { w.listen(a, e) })
+	veil := a.veil
+	a.runner.Start(a.dispatch, func(e Event) { w.listen(a, veil, e) })
 }
 
-// listen passes a runner's event on to a turn.
-func (w *Worker) listen(a *attempt, e Event) {
+// listen passes a runner's event on to a turn, its secrets masked.
+func (w *Worker) listen(a *attempt, veil *veil, e Event) {
+	if veil != nil {
+		veil.pass(e, func(e Event) { w.heard(a, e) })
+		return
+	}
 	if e.Kind == Wrote {
 		e.Data = append([]byte(nil), e.Data...)
 	}
+	w.heard(a, e)
+}
+
+func (w *Worker) heard(a *attempt, e Event) {
 	w.post(func() {
 		if a.phase != running || a.end != nil || w.attempts[a.token] != a {
 			return // its incarnation has ended meanwhile
@@ -67,7 +80,7 @@ func (w *Worker) listen(a *attempt, e Event) {
 			a.told = true
 			w.tell(a)
 		case Wrote:
-			w.wrote(a, e.Stream, e.Data)
+			w.wrote(a, e.Stream, e.Data, e.cut)
 		case Ended:
 			w.ended(a, e)
 		}
@@ -96,7 +109,7 @@ func (w *Worker) finish(a *attempt) {
 // close gives an attempt its end and says it.
 func (w *Worker) close(a *attempt, report messages.Report) {
 	a.phase, a.report = ended, w.complete(a, report)
-	a.dispatch, a.runner, a.output, a.end = nil, nil, nil, nil
+	a.dispatch, a.veil, a.runner, a.output, a.end = nil, nil, nil, nil, nil
 	a.said = w.config.Mono()
 	w.unacked = append(w.unacked, a)
 	w.tell(a)

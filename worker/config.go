@@ -6,6 +6,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/secret"
 )
 
 // Config of a [Worker]. What has no default must be given.
@@ -35,6 +36,9 @@ type Config struct {
 	Keeper Keeper
 	// Runners run the actions, by runner type.
 	Runners map[string]Runner
+	// Open opens the parameters of an action that were sealed, and gives the mask
+	// for what is secret in them: see [secret.Box.Open]. Nil can open none.
+	Open func(action string, parameters []byte) ([]byte, *secret.Mask, error)
 	// Lease is how long an answer of the worker's actor allows to run things;
 	// 10 s by default, the same at the nodes. Too short, and a pause of the
 	// store ends running actions; too long, and the loss of a worker is
@@ -67,6 +71,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Open == nil {
+		c.Open = (*secret.Box)(nil).Open
 	}
 	if c.Keeper == nil {
 		c.Keeper = nothingKept{}

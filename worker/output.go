@@ -45,7 +45,8 @@ func (o *output) stored() bool {
 }
 
 // wrote takes output of a running attempt, and sends what makes whole chunks.
-func (w *Worker) wrote(a *attempt, number uint8, data []byte) {
+// cut says that what follows data was left out.
+func (w *Worker) wrote(a *attempt, number uint8, data []byte, cut bool) {
 	if number < 1 || number > streamsCount {
 		return
 	}
@@ -57,8 +58,9 @@ func (w *Worker) wrote(a *attempt, number uint8, data []byte) {
 	if s.cut {
 		return
 	}
-	if room := StreamBytes - int(s.offset) - len(s.held); len(data) > room {
-		data = append(data[:max(room, 0):max(room, 0)], cutMark...)
+	if room := max(StreamBytes-int(s.offset)-len(s.held), 0); cut || len(data) > room {
+		room = min(room, len(data))
+		data = append(data[:room:room], cutMark...)
 		s.cut = true
 	}
 	s.held = append(s.held, data...)

@@ -145,8 +145,12 @@ func (w *Worker) dispatched(d *messages.Dispatch) {
 	case w.broken && !runner.Pure():
 		w.close(a, messages.Report{Kind: messages.Returned, Reason: "the worker cannot write its journal"})
 	default:
+		if refusal := w.unseal(a, d); refusal != nil {
+			w.close(a, *refusal)
+			return
+		}
 		w.busy++
-		a.dispatch, a.runner, a.pure = d, runner, runner.Pure()
+		a.runner, a.pure = runner, runner.Pure()
 		if a.pure {
 			w.launch(a)
 			return

@@ -53,6 +53,7 @@ type Event struct {
 	// returns.
 	Stream uint8
 	Data   []byte
+	cut    bool // the stream was longer, and is cut behind Data
 	// End says how it ended: Finished, FailedRun, TimedOutRun, StoppedRun,
 	// LostRun; RefusedRun and Returned if it was never started.
 	End messages.ReportKind

@@ -18,6 +18,7 @@ var rows = []row{
 	{folder: ".", floor: 0},
 	{folder: "messages", floor: 1},
 	{folder: "expression", floor: 1},
+	{folder: "secret", floor: 1},
 	{folder: "rules", floor: 2},
 	{folder: "workflow", floor: 2},
 	{folder: "cluster", floor: 3},

@@ -38,6 +38,19 @@ var all = []mutant{
 		pkg: "./test/sim", args: seeds("60"),
 	},
 	{
+		name:   "secrets are not sealed",
+		file:   "node/secrets.go",
+		old:    "	return n.parts.Secrets.Seal(action, rules.AppendJSON(nil, checked), catalog.Hidden(action, given, checked))",
+		broken: "	_, _ = catalog, given\n	return rules.AppendJSON(nil, checked), nil",
+		pkg:    "./node", args: []string{"-run", "^TestNoActorHoldsASecret$"},
+	},
+	{
+		name: "output tells secrets",
+		file: "worker/secrets.go",
+		old:  "	e.Data = s.Write(nil, e.Data)\n", broken: "	e.Data = append([]byte(nil), e.Data...)\n",
+		pkg: "./worker", args: []string{"-run", "^TestASecretIsMaskedHoweverItIsWritten$"},
+	},
+	{
 		name: "a late report is accepted",
 		file: "actors/execution/reports.go",
 		old:  "if m.Token.Attempt != x.row.Attempt || m.Incarnation != x.row.Incarnation || ", broken: "if ",

@@ -69,21 +69,35 @@ func scriptArguments(d *messages.Dispatch, operator string) ([]string, error) {
 				argv = append(argv, operator+name+"="+text)
 			}
 		}
+		if err := fitting(name, argv); err != nil {
+			return nil, err
+		}
 	}
 	for _, name := range d.Positional {
 		if !scriptOwn[name] {
 			argv = append(argv, positional(values[name]))
 		}
-	}
-	for _, argument := range argv {
-		if strings.ContainsRune(argument, 0) {
-			return nil, refusal("the argument %.40q has a NUL character", argument)
-		}
-		if len(argument) > argumentBytes {
-			return nil, refusal("the argument %.40q has %d bytes, at most %d reach a program: use the runner process", argument, len(argument), argumentBytes)
+		if err := fitting(name, argv); err != nil {
+			return nil, err
 		}
 	}
 	return argv, nil
+}
+
+// fitting refuses a last argument that reaches no program. The parameter is
+// named and its value is not: it may be secret.
+func fitting(name string, argv []string) error {
+	if len(argv) == 0 {
+		return nil
+	}
+	argument := argv[len(argv)-1]
+	if strings.ContainsRune(argument, 0) {
+		return refusal("the argument of the parameter %s has a NUL character", name)
+	}
+	if len(argument) > argumentBytes {
+		return refusal("the argument of the parameter %s has %d bytes, at most %d reach a program: use the runner process", name, len(argument), argumentBytes)
+	}
+	return nil
 }
 
 // plain is a text as it is, and of anything else the JSON.
