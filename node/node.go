@@ -13,6 +13,7 @@ import (
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors"
 	"github.com/attune-automation/attune/actors/rules"
+	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/cluster"
 	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/packs"
@@ -40,6 +41,9 @@ type Parts struct {
 	// Store and Broker are opened and closed by the caller.
 	Store  persistence.Store
 	Broker messages.Broker
+	// Tokens are those that actions are given to call the API with; nil gives
+	// none.
+	Tokens *api.ExecutionTokens
 	// Log takes what the node says; nil discards it.
 	Log *slog.Logger
 	// Observe is [actors.Config.Observe].
@@ -162,3 +166,14 @@ func (n *Node) Stop(ctx context.Context) error {
 
 // Tree is where the node's actors are, for tests and tools of this program.
 func (n *Node) Tree() *actors.Tree { return n.tree }
+
+// ExecutionTokens are those of [Parts].
+func (n *Node) ExecutionTokens() *api.ExecutionTokens { return n.parts.Tokens }
+
+// secret is what an attempt calls the API with, or empty.
+func (n *Node) secret(t attune.Token) messages.Secret {
+	if n.parts.Tokens == nil {
+		return ""
+	}
+	return messages.Secret(n.parts.Tokens.Mint(t))
+}

@@ -45,6 +45,8 @@ type Node struct {
 	// Ended is called after the end of an execution is stored; it must not
 	// block.
 	Ended func(attune.Status)
+	// Secret is what an attempt calls the API with; empty is nothing.
+	Secret func(attune.Token) messages.Secret
 	// Epoch is the epoch at which the node owns a partition.
 	Epoch func(partition int) int64
 }
