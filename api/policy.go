@@ -169,29 +169,19 @@ func (c *Caller) Resolve(hc huma.Context) []error {
 	return nil
 }
 
-// chain is the cause that the caller is.
+// chain is the cause that the caller is. A malformed trace context is ignored,
+// not refused.
 func (c *Caller) chain(ctx context.Context) attune.Chain {
-	chain := attune.Chain{Principal: principalOf(ctx), Traceparent: traceparent(c.Traceparent)}
+	chain := attune.Chain{Principal: principalOf(ctx), Traceparent: spanOf(ctx)}
+	_, told := attune.ParseTraceparent(c.Traceparent)
+	if chain.Traceparent == "" && told {
+		chain.Traceparent = c.Traceparent
+	}
 	if own := scopeOf(ctx); own != nil { // an action goes on with its own chain
 		chain.Correlation = own.chain.Correlation
-		if chain.Traceparent == "" {
+		if !told && own.chain.Traceparent != "" {
 			chain.Traceparent = own.chain.Traceparent
 		}
 	}
 	return chain
-}
-
-// traceparent is the header if it is one, else empty: a malformed one is to be
-// ignored, not refused.
-func traceparent(s string) string {
-	if len(s) != 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' {
-		return ""
-	}
-	for i, c := range []byte(s) {
-		hex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
-		if !hex && i != 2 && i != 35 && i != 52 {
-			return ""
-		}
-	}
-	return s
 }

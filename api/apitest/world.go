@@ -40,7 +40,7 @@ func New(t testing.TB, changes ...func(*api.Config)) *World {
 		w.Store.Put(token)
 	}
 	config := api.Config{Engine: w.Engine, Store: w.Store, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Now: func() time.Time { return Noon },
-		AfterFunc:  func(d time.Duration, f func()) attune.Timer { return time.AfterFunc(d, f) },
+		AfterFunc:  func(d time.Duration, f func()) attune.Timer { return time.AfterFunc(d, f) }, //nolint:forbidigo // a server of a test, on real connections
 		Executions: api.NewExecutionTokens(make([]byte, 32))}
 	w.Executions = config.Executions
 	for _, change := range changes {
