@@ -84,7 +84,7 @@ func lasting(t *testing.T, w *apitest.World, path, secret string) (status int, e
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+secret)
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r) //nolint:bodyclose // closed when it has been read
 	if err != nil {
 		t.Fatal(err)
 	}
