@@ -79,7 +79,9 @@ func TestTheLastAdminTokenStays(t *testing.T) {
 // lasting begins a request that lasts; what comes of it is told.
 func lasting(t *testing.T, w *apitest.World, path, secret string) (status int, ended <-chan error) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", w.URL+path, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, "GET", w.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +135,7 @@ func TestOpenRequestsEndWithTheirToken(t *testing.T) {
 				t.Fatal(status)
 			}
 			waited := make(chan answer, 1)
-			go func() { waited <- ask(t, "GET", w.URL+path+"/wait?timeout=5m", secret, "") }()
+			go func() { waited <- ask(t, "GET", w.URL+path+"/wait?timeout=30s", secret, "") }()
 			<-w.Engine.Watched
 			<-w.Engine.Watched
 			began := time.Now()
