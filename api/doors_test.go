@@ -290,12 +290,20 @@ func TestATreeIsWalkedToItsLeaves(t *testing.T) {
 		w.Store.Put(x)
 		want = slices.Insert(want, 0, x.ID.String())
 	}
+	for n := range 250 { // more children than are read at a time
+		x := apitest.Execution(t, 200+n, apitest.Admitted)
+		x.Parent, x.Root = own.root.ID, own.root.ID
+		w.Store.Put(x)
+		want = slices.Insert(want, 0, x.ID.String())
+	}
 	var got []string
 	for cursor := ""; ; {
 		var l api.List[api.ExecutionView]
-		ask(t, "GET", w.URL+"/api/v1/executions?limit=7"+cursor, w.Executions.Mint(own.root.Token()), "").into(t, 200, &l)
+		ask(t, "GET", w.URL+"/api/v1/executions?payload=true&limit=70"+cursor, w.Executions.Mint(own.root.Token()), "").into(t, 200, &l)
 		for _, x := range l.Items {
-			got = append(got, x.ID)
+			if got = append(got, x.ID); len(x.Parameters) == 0 || len(x.History) == 0 {
+				t.Errorf("%s is not whole: %+v", x.ID, x)
+			}
 		}
 		if l.Next == "" {
 			break

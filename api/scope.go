@@ -154,7 +154,9 @@ const maxTree = 10_000
 
 // tree walks from parents to children, by their index, and keeps the newest
 // rows that the query asks for. The naive way, to walk the whole table and keep
-// what is of the tree, would let an action make the store read everything.
+// what is of the tree, would let an action make the store read everything. On
+// the way rows are held without their documents, of which a tree may have many
+// gigabytes; those of the page are read again in full.
 func (w within) tree(ctx context.Context, s *scope, q persistence.Query) ([]*attune.Execution, error) {
 	root, err := w.Store.Execution(ctx, s.root)
 	if err != nil {
@@ -162,7 +164,7 @@ func (w within) tree(ctx context.Context, s *scope, q persistence.Query) ([]*att
 	}
 	var kept []*attune.Execution
 	seen := 0
-	for level := []*attune.Execution{root}; len(level) > 0; {
+	for level := []*attune.Execution{light(root)}; len(level) > 0; {
 		var below []*attune.Execution
 		for _, x := range level {
 			if seen++; seen > maxTree {
@@ -183,17 +185,34 @@ func (w within) tree(ctx context.Context, s *scope, q persistence.Query) ([]*att
 			kept = kept[:min(len(kept), q.Limit)]
 		}
 	}
+	for i, x := range kept {
+		if kept[i], err = w.Store.Execution(ctx, x.ID); err != nil {
+			return nil, err
+		}
+	}
 	return kept, nil
 }
 
-// children are all those of one execution, as far as a tree is looked at.
+// light is a copy without documents.
+func light(x *attune.Execution) *attune.Execution {
+	c := *x
+	c.Parameters, c.Result, c.History = nil, nil, nil
+	return &c
+}
+
+// childrenPage is how many rows are held in full at a time.
+const childrenPage = 100
+
+// children are all those of one execution, light, as far as a tree is looked at.
 func (w within) children(ctx context.Context, parent attune.ExecutionID) (all []*attune.Execution, err error) {
-	for q := (persistence.Query{Parent: parent, Limit: persistence.MaxPage}); len(all) <= maxTree; {
+	for q := (persistence.Query{Parent: parent, Limit: childrenPage}); len(all) <= maxTree; {
 		page, err := w.Store.Executions(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, page...)
+		for _, x := range page {
+			all = append(all, light(x))
+		}
 		if len(page) < q.Limit {
 			break
 		}
