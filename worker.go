@@ -72,6 +72,15 @@ type AccessToken struct {
 	Roles []Role `json:"roles"`
 	// Hash is the SHA-256 of the secret, in hexadecimal.
 	Hash string `json:"-"`
-	// Created is when it was made.
+	// Created is when it was made, By the name of the token that made it; empty
+	// for one that the node made itself.
 	Created time.Time `json:"created"`
+	By      string    `json:"by,omitempty"`
+	// Expires is when it stops working; zero is never.
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// Expired says that the token has stopped working.
+func (t AccessToken) Expired(now time.Time) bool {
+	return !t.Expires.IsZero() && !now.Before(t.Expires)
 }

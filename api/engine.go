@@ -42,14 +42,28 @@ type Engine interface {
 	Node() NodeView
 }
 
-// Store is what the API reads by itself.
+// Store is what the API reads, and the little it writes, by itself.
 type Store interface {
 	persistence.Reader
+	TokenStore
+	AuditStore
 	ReadOutput(ctx context.Context, token attune.Token, stream persistence.Stream, offset int64, limit int) ([]byte, error)
-	AccessTokens(ctx context.Context) ([]attune.AccessToken, error)
 	// Definition is what an execution began with: it says which of its
 	// parameters are secret.
 	Definition(ctx context.Context, hash string) (persistence.Definition, error)
+}
+
+// TokenStore is what the API keeps of tokens, see [persistence.Catalog].
+type TokenStore interface {
+	AccessTokens(ctx context.Context) ([]attune.AccessToken, error)
+	AddAccessToken(ctx context.Context, t attune.AccessToken) error
+	DeleteAccessToken(ctx context.Context, name string) error
+}
+
+// AuditStore is what the API keeps of requests, see [persistence.Audit].
+type AuditStore interface {
+	AppendAudit(ctx context.Context, e persistence.AuditEntry) error
+	AuditEntries(ctx context.Context, q persistence.AuditQuery) ([]persistence.AuditEntry, error)
 }
 
 // EventOffer is an event that somebody hands in.
@@ -83,6 +97,9 @@ type ExecutionRequest struct {
 	// Dedupe makes repetitions one execution; empty: none.
 	Dedupe string
 	Chain  attune.Chain
+	// Root and Parent are set where an execution asks for it: it becomes part of
+	// that one's tree, in the same partition.
+	Root, Parent attune.ExecutionID
 }
 
 // ExecutionReceipt is the answer to a request.

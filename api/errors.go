@@ -51,6 +51,8 @@ var statuses = map[attune.ErrorKind]int{
 const (
 	codeNoToken    = "token_missing"
 	codeWrongToken = "token_unknown"
+	codeExpired    = "token_expired"
+	codeEnded      = "token_ended"
 )
 
 // KindOfStatus is the way back, for clients: the kind of error behind an HTTP
@@ -91,7 +93,8 @@ func newProblem(err error) *Problem {
 	p := &Problem{Title: e.Kind.String(), Status: statuses[e.Kind], Detail: e.Message, Code: e.Code, Where: e.Where, Try: e.Try, Faults: e.Faults}
 	switch e.Kind {
 	case attune.Denied:
-		if e.Code == codeNoToken || e.Code == codeWrongToken {
+		switch e.Code {
+		case codeNoToken, codeWrongToken, codeExpired, codeEnded:
 			p.Status = http.StatusUnauthorized
 		}
 	case attune.Fenced:
@@ -111,7 +114,17 @@ func newProblem(err error) *Problem {
 }
 
 // foreignProblem is huma's own error in our shape.
-func foreignProblem(_ huma.Context, status int, message string, errs ...error) huma.StatusError {
+func foreignProblem(hc huma.Context, status int, message string, errs ...error) huma.StatusError {
+	p := newForeignProblem(status, message, errs...)
+	if hc != nil {
+		if who := principalIn(hc.Context()); who != nil {
+			who.code = p.Code
+		}
+	}
+	return p
+}
+
+func newForeignProblem(status int, message string, errs ...error) *Problem {
 	e := attune.NewError(KindOfStatus(status), "invalid_request", message)
 	if len(errs) > 0 {
 		e.Message = "the request is not valid"

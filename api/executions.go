@@ -153,7 +153,12 @@ func (in *requestExecutionInput) request(ctx context.Context) (ExecutionRequest,
 	if faults != nil {
 		return r, &attune.Error{Kind: attune.Invalid, Code: "invalid_request", Message: "the request is not valid", Faults: faults}
 	}
-	r.Dedupe, err = oneKey(in.Body.Dedupe, in.Idempotency)
+	if own := scopeOf(ctx); own != nil {
+		r.Root, r.Parent = own.root, own.own
+	}
+	if r.Dedupe, err = oneKey(in.Body.Dedupe, in.Idempotency); err == nil && r.Dedupe != "" && r.Root != 0 {
+		r.Dedupe = r.Root.String() + "/" + r.Dedupe // or its answer would be an execution of somebody else
+	}
 	return r, err
 }
 

@@ -18,16 +18,16 @@ import (
 	"github.com/attune-automation/attune/api/apitest"
 )
 
-// door is the API without a network between, and what came through.
-type door struct {
+// entrance is the API without a network between, and what came through.
+type entrance struct {
 	handler http.Handler
 	token   string
 	stored  int // events and executions that the last request made
 }
 
-func newDoor(t testing.TB) *door {
+func newEntrance(t testing.TB) *entrance {
 	t.Helper()
-	d := &door{}
+	d := &entrance{}
 	engine, store := &apitest.Engine{Snapshot: apitest.Pack(t)}, apitest.NewStore()
 	engine.Offer = func(api.EventOffer) (api.EventReceipt, error) {
 		d.stored++
@@ -54,7 +54,7 @@ func newDoor(t testing.TB) *door {
 
 // knock sends a request as it stands on the wire; nil is one that no server
 // takes.
-func (d *door) knock(target, headers, body string) *httptest.ResponseRecorder {
+func (d *entrance) knock(target, headers, body string) *httptest.ResponseRecorder {
 	text := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n%sContent-Length: %d\r\n\r\n%s", target, d.token, headers, len(body), body)
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
 	if err != nil {
@@ -69,7 +69,7 @@ func (d *door) knock(target, headers, body string) *httptest.ResponseRecorder {
 
 // judge holds an answer against what the API promises: never 500, a problem or a
 // document, and of a refused request nothing is stored.
-func (d *door) judge(t *testing.T, asked string, w *httptest.ResponseRecorder) {
+func (d *entrance) judge(t *testing.T, asked string, w *httptest.ResponseRecorder) {
 	t.Helper()
 	kind, body := w.Header().Get("Content-Type"), w.Body.Bytes()
 	switch {
@@ -121,7 +121,7 @@ func FuzzBodies(f *testing.F) {
 	} {
 		f.Add(seed.route, seed.kind, seed.key, seed.body)
 	}
-	d := newDoor(f)
+	d := newEntrance(f)
 	f.Fuzz(func(t *testing.T, route uint8, kind, key, body string) {
 		target := routes[int(route)%len(routes)]
 		if w := d.knock(target, field("Content-Type", kind)+field("Idempotency-Key", key), body); w != nil {
@@ -136,7 +136,7 @@ func FuzzTargets(f *testing.F) {
 		"webhooks/\xff", "executions/ex-03z9gs2000m02/cancel", "executions/ev-03z9gs2000m02/cancel", "executions/%20/cancel", "actions/demo.greet", "nowhere", "events?wait=1#x", "webhooks/..%2f..%2f..%2fetc"} {
 		f.Add(path, `{"alerts":[{"id":"a"}]}`)
 	}
-	d := newDoor(f)
+	d := newEntrance(f)
 	f.Fuzz(func(t *testing.T, path, body string) {
 		if w := d.knock("/api/v1/"+path, field("Content-Type", "application/json"), body); w != nil {
 			d.judge(t, fmt.Sprintf("POST %q %q", path, body), w)

@@ -3,13 +3,15 @@ package api
 import (
 	"fmt"
 	"net"
+	"sync"
 
 	"github.com/attune-automation/attune"
 )
 
 // Listen opens the address for plain HTTP. An address that other machines can
 // reach is refused, because tokens would cross the network readable, unless
-// allowPlaintext says that something in front of it adds TLS.
+// allowPlaintext says that something in front of it adds TLS. At most 4,096
+// connections are open at a time; the next waits to be accepted.
 func Listen(addr string, allowPlaintext bool) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -30,7 +32,66 @@ func Listen(addr string, allowPlaintext bool) (net.Listener, error) {
 		_ = l.Close()
 		return nil, fmt.Errorf("%s is %s, which is not of this machine alone: refused", addr, tcp.IP)
 	}
-	return l, nil
+	return newBounded(l, maxConnections), nil
+}
+
+// maxConnections leaves files for everything else that the process opens.
+const maxConnections = 4096
+
+// bounded is a listener that accepts only so many connections at a time. The
+// naive way accepts until the process is out of files, and then the store and
+// the actions have none either.
+type bounded struct {
+	net.Listener
+	places chan struct{}
+	once   sync.Once
+	closed chan struct{}
+}
+
+func newBounded(l net.Listener, most int) *bounded {
+	return &bounded{Listener: l, places: make(chan struct{}, most), closed: make(chan struct{})}
+}
+
+// Accept implements net.Listener.
+func (b *bounded) Accept() (net.Conn, error) {
+	select {
+	case b.places <- struct{}{}:
+	case <-b.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := b.Listener.Accept()
+	if err != nil {
+		<-b.places
+		return nil, err
+	}
+	return &place{Conn: c, leave: sync.OnceFunc(func() { <-b.places })}, nil
+}
+
+// Close implements net.Listener.
+func (b *bounded) Close() error {
+	b.once.Do(func() { close(b.closed) })
+	return b.Listener.Close()
+}
+
+// place is a connection that gives its place back.
+type place struct {
+	net.Conn
+	leave func()
+}
+
+// CloseWrite ends the server's half. Without it the answer to a body that was
+// not read to its end, such as 413, would be lost on the way.
+func (p *place) CloseWrite() error {
+	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// Close implements net.Conn.
+func (p *place) Close() error {
+	p.leave()
+	return p.Conn.Close()
 }
 
 // loopback says whether only this machine can reach the host. Names other than

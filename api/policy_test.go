@@ -13,7 +13,7 @@ func TestARouteWithoutAPolicyDoesNotStart(t *testing.T) {
 	routes := s.routes()
 	for i := range routes {
 		forgotten := append([]route{}, routes...)
-		forgotten[i].policy = nil
+		forgotten[i].policy = policy{}
 		s := &server{Config: s.Config, mux: http.NewServeMux()}
 		if err := s.mount(forgotten); err == nil || !strings.Contains(err.Error(), routes[i].path) {
 			t.Errorf("%s %s without a policy: %v", routes[i].method, routes[i].path, err)

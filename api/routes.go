@@ -21,7 +21,7 @@ type route struct {
 
 // routes is every route there is, with who may call it.
 func (s *server) routes() []route {
-	const get, post, v1 = http.MethodGet, http.MethodPost, "/api/v1"
+	const get, post, remove, v1 = http.MethodGet, http.MethodPost, http.MethodDelete, "/api/v1"
 	metrics := viewing
 	if s.MetricsOpen {
 		metrics = open
@@ -32,27 +32,27 @@ func (s *server) routes() []route {
 		{get, "/metrics", metrics, 0, "Metrics", on(s, s.metrics), false},
 		{get, v1 + "/node", viewing, 0, "Get node", on(s, s.node), false},
 
-		{post, v1 + "/webhooks/{url}", operating, http.StatusAccepted, "Receive webhook", on(s, s.webhook), true},
-		{get, v1 + "/events", viewing, 0, "List events", on(s, s.listEvents), false},
-		{post, v1 + "/events", operating, http.StatusCreated, "Send event", on(s, s.sendEvent), false},
-		{get, v1 + "/events/{id}", viewing, 0, "Get event", on(s, s.getEvent), false},
+		{post, v1 + "/webhooks/{url}", operating.onRows(), http.StatusAccepted, "Receive webhook", on(s, s.webhook), true},
+		{get, v1 + "/events", viewing.andExecutions(), 0, "List events", on(s, s.listEvents), false},
+		{post, v1 + "/events", operating.onRows().andExecutions(), http.StatusCreated, "Send event", on(s, s.sendEvent), false},
+		{get, v1 + "/events/{id}", viewing.andExecutions(), 0, "Get event", on(s, s.getEvent), false},
 		{get, v1 + "/events/{id}/evaluations", viewing, 0, "List evaluations of event", on(s, s.evaluations), false},
 		{get, v1 + "/events/{id}/explain", viewing, 0, "Explain event", on(s, s.explain), false},
-		{get, v1 + "/enforcements", viewing, 0, "List enforcements", on(s, s.listEnforcements), false},
-		{get, v1 + "/enforcements/{id}", viewing, 0, "Get enforcement", on(s, s.getEnforcement), false},
-		{get, v1 + "/executions", viewing, 0, "List executions", on(s, s.listExecutions), false},
-		{post, v1 + "/executions", operating, http.StatusCreated, "Request execution", on(s, s.requestExecution), false},
-		{get, v1 + "/executions/{id}", viewing, 0, "Get execution", on(s, s.getExecution), false},
+		{get, v1 + "/enforcements", viewing.andExecutions(), 0, "List enforcements", on(s, s.listEnforcements), false},
+		{get, v1 + "/enforcements/{id}", viewing.andExecutions(), 0, "Get enforcement", on(s, s.getEnforcement), false},
+		{get, v1 + "/executions", viewing.andExecutions(), 0, "List executions", on(s, s.listExecutions), false},
+		{post, v1 + "/executions", operating.onRows().andExecutions(), http.StatusCreated, "Request execution", on(s, s.requestExecution), false},
+		{get, v1 + "/executions/{id}", viewing.andExecutions(), 0, "Get execution", on(s, s.getExecution), false},
 		{post, v1 + "/executions/{id}/cancel", operating, 0, "Cancel execution", on(s, s.cancel), false},
-		{get, v1 + "/executions/{id}/wait", viewing, 0, "Wait for execution", on(s, s.wait), false},
-		{get, v1 + "/executions/{id}/output", viewing, 0, "Read output of execution", on(s, s.output), false},
+		{get, v1 + "/executions/{id}/wait", viewing.andExecutions().lasting(), 0, "Wait for execution", on(s, s.wait), false},
+		{get, v1 + "/executions/{id}/output", viewing.andExecutions().lasting(), 0, "Read output of execution", on(s, s.output), false},
 		{get, v1 + "/trace/{id}", viewing, 0, "Trace", on(s, s.trace), false},
 
 		{get, v1 + "/actions", viewing, 0, "List actions", on(s, s.listActions), false},
 		{get, v1 + "/actions/{ref}", viewing, 0, "Get action", on(s, s.getAction), false},
 		{get, v1 + "/rules", viewing, 0, "List rules", on(s, s.listRules), false},
 		{get, v1 + "/rules/{ref}", viewing, 0, "Get rule", on(s, s.getRule), false},
-		{post, v1 + "/rules/test", operating, 0, "Test rule", on(s, s.testRule), false},
+		{post, v1 + "/rules/test", operating.onRows(), 0, "Test rule", on(s, s.testRule), false},
 		{get, v1 + "/triggers", viewing, 0, "List triggers", on(s, s.listTriggers), false},
 		{get, v1 + "/triggers/{ref}", viewing, 0, "Get trigger", on(s, s.getTrigger), false},
 		{get, v1 + "/packs", viewing, 0, "List packs", on(s, s.listPacks), false},
@@ -62,5 +62,10 @@ func (s *server) routes() []route {
 		{get, v1 + "/workers/{name}", viewing, 0, "Get worker", on(s, s.getWorker), false},
 		{get, v1 + "/actors", viewing, 0, "List actors", on(s, s.listActors), false},
 		{get, v1 + "/actors/{path}", viewing, 0, "Get actor", on(s, s.getActor), false},
+
+		{get, v1 + "/tokens", administering, 0, "List tokens", on(s, s.listTokens), false},
+		{post, v1 + "/tokens", administering, http.StatusCreated, "Create token", on(s, s.createToken), false},
+		{remove, v1 + "/tokens/{name}", administering, 0, "Revoke token", on(s, s.revokeToken), false},
+		{get, v1 + "/audit", administering, 0, "List audit", on(s, s.listAudit), false},
 	}
 }

@@ -37,6 +37,10 @@ type Config struct {
 	MetricsOpen bool
 	// Now is the time by which cached tokens age.
 	Now func() time.Time
+	// AfterFunc calls f once when d has passed, as [time.AfterFunc] does.
+	AfterFunc func(d time.Duration, f func()) attune.Timer
+	// Executions are the tokens that actions are given; nil knows none.
+	Executions *ExecutionTokens
 	// BodyTime is how long a request body may take to arrive; 0 is 30 s. Too
 	// short refuses slow senders, too long lets idle ones keep connections.
 	BodyTime time.Duration
@@ -50,11 +54,14 @@ type Config struct {
 }
 
 // server holds what the handlers share. It has no state of its own beyond the
-// cached tokens.
+// cached tokens, and what is open at the moment.
 type server struct {
 	Config
-	tokens *Tokens
-	mux    *http.ServeMux
+	tokens   *Tokens
+	visits   *visits
+	denials  denials
+	revoking sync.Mutex
+	mux      *http.ServeMux
 }
 
 // New builds the handler. It fails when a route has no policy.
@@ -62,7 +69,10 @@ func New(c Config) (http.Handler, error) {
 	if c.BodyTime == 0 {
 		c.BodyTime = 30 * time.Second
 	}
-	s := &server{Config: c, tokens: NewTokens(c.Store, c.Now), mux: http.NewServeMux()}
+	s := &server{Config: c, tokens: NewTokens(c.Store, c.Now), denials: denials{log: c.Log}, mux: http.NewServeMux()}
+	s.tokens.minted, s.tokens.rows = c.Executions, c.Store
+	s.visits = newVisits(s.tokens, c.AfterFunc)
+	s.Store = within{c.Store}
 	if err := s.mount(s.routes()); err != nil {
 		return nil, err
 	}
@@ -87,7 +97,7 @@ func (s *server) mount(routes []route) error {
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 	a := humago.New(manyParts{s.mux}, config)
 	for _, r := range routes {
-		if len(r.policy) == 0 {
+		if len(r.policy.roles) == 0 {
 			return fmt.Errorf("route %s %s has no policy: say who may call it", r.method, r.path)
 		}
 		r.register(a, s.operation(r))
@@ -101,9 +111,10 @@ func (s *server) mount(routes []route) error {
 }
 
 func (s *server) operation(r route) huma.Operation {
+	id := strings.ReplaceAll(strings.ToLower(r.summary), " ", "-")
 	op := huma.Operation{
-		OperationID: strings.ReplaceAll(strings.ToLower(r.summary), " ", "-"), Method: r.method, Path: r.path, Summary: r.summary,
-		Middlewares:     huma.Middlewares{s.guard(r.policy)},
+		OperationID: id, Method: r.method, Path: r.path, Summary: r.summary,
+		Middlewares:     huma.Middlewares{s.guard(r, id)},
 		MaxBodyBytes:    MaxBody + 1, // huma refuses a body of exactly this size
 		BodyReadTimeout: s.BodyTime,
 		DefaultStatus:   r.status, SkipValidateBody: r.anyBody,
@@ -134,14 +145,20 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	began := s.Now()
 	seen := &witness{ResponseWriter: w}
 	who := &principal{}
-	r = r.WithContext(context.WithValue(r.Context(), principalKey{}, who))
-	r, endSpan := s.traced(r)
+	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), principalKey{}, who))
+	defer cancel(nil)
+	who.cancel = cancel
+	r, endSpan := s.traced(r.WithContext(ctx))
 	defer func() {
 		defer s.observe(r, seen, began, endSpan)
 		s.rescue(recover(), seen, r)
 		s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", seen.status,
 			"principal", who.token.Name, "duration", s.Now().Sub(began))
 	}()
+	if p := tooLong(r); p != nil {
+		writeProblem(seen, p)
+		return
+	}
 	s.mux.ServeHTTP(seen, r)
 }
 
@@ -172,7 +189,7 @@ func (s *server) rescue(p any, w *witness, r *http.Request) {
 // noRoute answers what no route takes: 405 where another method would be right.
 func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
 	var right []string
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := s.mux.Handler(other); pattern != "/" && method != r.Method {
@@ -191,7 +208,11 @@ func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
 	writeProblem(w, p)
 }
 
-// witness remembers the status of an answer.
+// writeAtMost is how long one write may take: whoever reads slower than that
+// does not hold a connection for ever.
+const writeAtMost = time.Minute
+
+// witness remembers the status of an answer, and bounds each of its writes.
 type witness struct {
 	http.ResponseWriter
 	status int
@@ -199,6 +220,7 @@ type witness struct {
 
 // WriteHeader remembers the status.
 func (w *witness) WriteHeader(status int) {
+	w.bound()
 	if w.status == 0 {
 		w.status = status
 	}
@@ -206,10 +228,15 @@ func (w *witness) WriteHeader(status int) {
 }
 
 func (w *witness) Write(b []byte) (int, error) {
+	w.bound()
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
 	return w.ResponseWriter.Write(b)
+}
+
+func (w *witness) bound() {
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeAtMost)) //nolint:forbidigo // a deadline of the kernel's
 }
 
 func (w *witness) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -223,11 +250,17 @@ func on[I, O any](s *server, handle func(context.Context, *I) (*O, error)) func(
 			if err == nil {
 				return out, nil
 			}
-			var p *Problem
-			if errors.As(err, &p) {
-				return nil, p
+			who := principalIn(ctx)
+			if who != nil && who.ended(ctx) {
+				err = context.Cause(ctx)
 			}
-			p = newProblem(err)
+			var p *Problem
+			if !errors.As(err, &p) {
+				p = newProblem(err)
+			}
+			if who != nil {
+				who.code = p.Code
+			}
 			if p.Status == http.StatusInternalServerError {
 				s.Log.Error("a request failed", "route", op.Method+" "+op.Path, "principal", principalOf(ctx), "error", err)
 			}

@@ -15,9 +15,9 @@ import (
 	"github.com/attune-automation/attune"
 )
 
-// tokenAge is how long a list of tokens is believed: a revoked token works at
-// most this much longer.
-const tokenAge = time.Second
+// tokenAge is how long a list of tokens is believed: a token that is revoked by
+// another node works at most this much longer.
+const tokenAge = 500 * time.Millisecond
 
 // Tokens knows who holds a secret. It is safe for concurrent use.
 type Tokens struct {
@@ -25,30 +25,44 @@ type Tokens struct {
 		AccessTokens(ctx context.Context) ([]attune.AccessToken, error)
 	}
 	now func() time.Time
+	// minted are the tokens of executions, rows where those are found; both
+	// are nil where there are none.
+	minted *ExecutionTokens
+	rows   Store
 
 	mu   sync.Mutex
 	read time.Time // guarded by mu, as is list
 	list []attune.AccessToken
 }
 
-// NewTokens knows the tokens of the store, read again when they are a second
-// old by now.
+// NewTokens knows the tokens of the store, read again when they are half a
+// second old by now.
 func NewTokens(store interface {
 	AccessTokens(ctx context.Context) ([]attune.AccessToken, error)
 }, now func() time.Time) *Tokens {
 	return &Tokens{store: store, now: now}
 }
 
-// Check is the token whose secret this is. A wrong or empty secret is Denied; a
-// store that cannot be asked is an error of its own kind.
+// Check is the token whose secret this is. A wrong, revoked, expired or empty
+// secret, or that of an attempt that has ended, is Denied; a store that cannot
+// be asked is an error of its own kind.
 func (t *Tokens) Check(ctx context.Context, secret string) (attune.AccessToken, error) {
+	token, _, err := t.find(ctx, secret)
+	return token, err
+}
+
+// find is also what the token may see; nil is everything.
+func (t *Tokens) find(ctx context.Context, secret string) (attune.AccessToken, *scope, error) {
 	if secret == "" {
-		return attune.AccessToken{}, &attune.Error{Kind: attune.Denied, Code: codeNoToken, Message: "a token is needed",
+		return attune.AccessToken{}, nil, &attune.Error{Kind: attune.Denied, Code: codeNoToken, Message: "a token is needed",
 			Try: "send the header Authorization: Bearer TOKEN"}
+	}
+	if attempt, ok := t.minted.read(secret); ok {
+		return t.ofExecution(ctx, attempt)
 	}
 	list, err := t.known(ctx)
 	if err != nil {
-		return attune.AccessToken{}, err
+		return attune.AccessToken{}, nil, err
 	}
 	hash := []byte(hashOf(secret))
 	var found *attune.AccessToken
@@ -57,11 +71,29 @@ func (t *Tokens) Check(ctx context.Context, secret string) (attune.AccessToken, 
 			found = &list[i]
 		}
 	}
-	if found == nil {
-		return attune.AccessToken{}, &attune.Error{Kind: attune.Denied, Code: codeWrongToken, Message: "the token is not known",
+	switch {
+	case found == nil:
+		return attune.AccessToken{}, nil, &attune.Error{Kind: attune.Denied, Code: codeWrongToken, Message: "the token is not known",
 			Try: "use the token of this server; attune dev keeps one in its data folder"}
+	case found.Expired(t.now()):
+		return attune.AccessToken{}, nil, &attune.Error{Kind: attune.Denied, Code: codeExpired, Message: "the token has expired: " + stamp(found.Expires),
+			Try: "attune token create makes another"}
 	}
-	return *found, nil
+	return *found, nil, nil
+}
+
+// ofExecution is the token of an attempt. It ends with the attempt, which the
+// store says at every request: nothing is remembered.
+func (t *Tokens) ofExecution(ctx context.Context, attempt attune.Token) (attune.AccessToken, *scope, error) {
+	x, err := t.rows.Execution(ctx, attempt.Execution)
+	if err == nil && x.Attempt == attempt.Attempt && x.Status.Assigned() {
+		s, err := newScope(ctx, t.rows, x)
+		return attune.AccessToken{Name: executionPrincipal(x.ID), Kind: attune.RoleExecution, Roles: []attune.Role{attune.RoleExecution}}, s, err
+	}
+	if err == nil || attune.KindOf(err) == attune.NotFound {
+		err = attune.NewError(attune.Denied, codeEnded, "the attempt that this token is of has ended")
+	}
+	return attune.AccessToken{}, nil, err
 }
 
 func (t *Tokens) known(ctx context.Context) ([]attune.AccessToken, error) {
@@ -76,6 +108,13 @@ func (t *Tokens) known(ctx context.Context) ([]attune.AccessToken, error) {
 	}
 	t.list, t.read = list, t.now()
 	return list, nil
+}
+
+// forget has the store asked at the next check.
+func (t *Tokens) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.list = nil
 }
 
 // NewToken makes a token of a kind, with that kind as its only role, and its

@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/attune-automation/attune"
@@ -92,7 +93,22 @@ type Dispatch struct {
 	Limits attune.Resources
 	// Rule, Trigger, Traceparent are told to the action.
 	Rule, Trigger, Traceparent string
+	// APIToken is what the action may call the API with while the attempt
+	// lives, or empty. It is in no journal and in no log.
+	APIToken Secret
 }
+
+// Secret is text that travels readable and is never shown: printed by anything
+// but a conversion it is masked.
+type Secret string
+
+func (Secret) String() string { return "********" }
+
+// GoString masks it too, as does LogValue.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue is what a log shows.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Stop asks a worker to end an attempt: cancel or timeout. A token it has not
 // seen enters its seen set first, and is then answered Returned.

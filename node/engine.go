@@ -139,7 +139,7 @@ func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (ap
 	if r.Timeout > 0 {
 		x.Limits.Timeout = r.Timeout
 	}
-	x.Chain = r.Chain
+	x.Chain, x.Root, x.Parent = r.Chain, r.Root, r.Parent
 	a, err := n.admitted(ctx, func(reply func(messages.Admitted)) { n.Request(x, r.Dedupe, reply) })
 	if err == nil {
 		err = a.Err
@@ -151,7 +151,10 @@ func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (ap
 // reply is called on some actor's turn and must not block.
 func (n *Node) Request(x *attune.Execution, dedupe string, reply func(messages.Admitted)) {
 	partition := n.owned.pick()
-	if partition < 0 {
+	if x.Root != 0 { // a tree lives in one partition
+		partition = x.Root.Partition()
+	}
+	if partition < 0 || n.owned.Epoch(partition) == 0 {
 		reply(messages.Admitted{Err: errStarting})
 		return
 	}

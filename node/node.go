@@ -14,6 +14,7 @@ import (
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors"
 	"github.com/attune-automation/attune/actors/rules"
+	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/cluster"
 	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/packs"
@@ -45,6 +46,9 @@ type Parts struct {
 	// Secrets seals the values of secret parameters. Without it requests that
 	// have some are refused.
 	Secrets *secret.Box
+	// Tokens are those that actions are given to call the API with; nil gives
+	// none.
+	Tokens *api.ExecutionTokens
 	// Log takes what the node says; nil discards it.
 	Log *slog.Logger
 	// Traces records events and executions as spans; nil records none.
@@ -171,3 +175,14 @@ func (n *Node) Stop(ctx context.Context) error {
 
 // Tree is where the node's actors are, for tests and tools of this program.
 func (n *Node) Tree() *actors.Tree { return n.tree }
+
+// ExecutionTokens are those of [Parts].
+func (n *Node) ExecutionTokens() *api.ExecutionTokens { return n.parts.Tokens }
+
+// secret is what an attempt calls the API with, or empty.
+func (n *Node) secret(t attune.Token) messages.Secret {
+	if n.parts.Tokens == nil {
+		return ""
+	}
+	return messages.Secret(n.parts.Tokens.Mint(t))
+}

@@ -153,6 +153,7 @@ func CheckAccessToken(t attune.AccessToken) string {
 	r.key("name", t.Name)
 	r.text("kind", string(t.Kind))
 	r.text("hash", t.Hash)
+	r.text("maker", t.By)
 	for _, role := range t.Roles {
 		r.text("role", string(role))
 	}

@@ -37,3 +37,8 @@ func OwnedBy(partition int, owner, from string) error {
 func Unstorable(reason string) error {
 	return attune.NewError(attune.Invalid, "unstorable", reason)
 }
+
+// TokenThere is the error of a new token under a name that is taken.
+func TokenThere(name string) error {
+	return &attune.Error{Kind: attune.Conflict, Code: "token_exists", Message: "there is a token " + name, Try: "another name, or revoke that one first"}
+}

@@ -17,6 +17,7 @@ type Store interface {
 	Reader
 	Catalog
 	Output
+	Audit
 	// Stats counts what this store has written since it was opened.
 	Stats() Stats
 	// Close releases the store. Calls under way end with an error.
@@ -158,6 +159,11 @@ type Catalog interface {
 	Definition(ctx context.Context, hash string) (Definition, error)
 	// PutAccessToken creates or replaces the token of that name.
 	PutAccessToken(ctx context.Context, t attune.AccessToken) error
+	// AddAccessToken creates a token; where there is one of that name it is a
+	// Conflict and nothing changes.
+	AddAccessToken(ctx context.Context, t attune.AccessToken) error
+	// DeleteAccessToken forgets the token of that name, else NotFound.
+	DeleteAccessToken(ctx context.Context, name string) error
 	// AccessTokens lists all, by name.
 	AccessTokens(ctx context.Context) ([]attune.AccessToken, error)
 }

@@ -48,6 +48,8 @@ type Node struct {
 	// Traceparent is the place in its trace at which the newest attempt of an
 	// execution runs.
 	Traceparent func(*attune.Execution) string
+	// Secret is what an attempt calls the API with; empty is nothing.
+	Secret func(attune.Token) messages.Secret
 	// Epoch is the epoch at which the node owns a partition.
 	Epoch func(partition int) int64
 }

@@ -103,7 +103,10 @@ func (p *partition) name(m *messages.Admit, proposals []messages.Proposal) bool 
 		if x.ID = attune.ExecutionID(next()); x.ID == 0 {
 			return false
 		}
-		x.Root, x.Status, x.Requested = x.ID, attune.Requested, now
+		if x.Parent == 0 {
+			x.Root = x.ID
+		}
+		x.Status, x.Requested = attune.Requested, now
 		if en := pr.Enforcement; en != nil {
 			en.Execution, x.Enforcement, x.Event, x.Trigger, x.Chain = x.ID, en.ID, event.ID, event.Trigger, event.Chain
 		} else if x.Chain.Correlation == "" {

@@ -3,6 +3,7 @@ package apitest
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/attune-automation/attune"
@@ -22,6 +23,7 @@ type Store struct {
 	definitions  map[string]persistence.Definition
 	tokens       []attune.AccessToken
 	output       map[stream][]byte
+	audit        []persistence.AuditEntry
 }
 
 type stream struct {
@@ -126,12 +128,14 @@ func fits[T comparable](want, have T) bool {
 
 // Events lists rows.
 func (s *Store) Events(_ context.Context, q persistence.Query) ([]*attune.Event, error) {
-	return list(s, s.events, q, func(e *attune.Event) bool { return fits(q.Trigger, e.Trigger) })
+	return list(s, s.events, q, func(e *attune.Event) bool { return fits(q.Trigger, e.Trigger) && fits(q.Event, e.ID) })
 }
 
 // Enforcements lists rows.
 func (s *Store) Enforcements(_ context.Context, q persistence.Query) ([]*attune.Enforcement, error) {
-	return list(s, s.enforcements, q, func(e *attune.Enforcement) bool { return fits(q.Event, e.Event) && fits(q.Rule, e.Rule) })
+	return list(s, s.enforcements, q, func(e *attune.Enforcement) bool {
+		return fits(q.Event, e.Event) && fits(q.Rule, e.Rule) && fits(q.Enforcement, e.ID)
+	})
 }
 
 // Executions lists rows.
@@ -160,4 +164,45 @@ func (s *Store) ReadOutput(_ context.Context, token attune.Token, which persiste
 	all := s.output[stream{token, which}]
 	from := min(offset, int64(len(all)))
 	return slices.Clone(all[from:min(int64(len(all)), from+int64(limit))]), s.Down
+}
+
+// AddAccessToken keeps a token, once.
+func (s *Store) AddAccessToken(_ context.Context, t attune.AccessToken) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.tokens, func(have attune.AccessToken) bool { return have.Name == t.Name }) {
+		return persistence.TokenThere(t.Name)
+	}
+	s.tokens = append(s.tokens, t)
+	slices.SortFunc(s.tokens, func(a, b attune.AccessToken) int { return strings.Compare(a.Name, b.Name) })
+	return s.Down
+}
+
+// DeleteAccessToken forgets a token.
+func (s *Store) DeleteAccessToken(_ context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens = slices.DeleteFunc(s.tokens, func(have attune.AccessToken) bool { return have.Name == name })
+	return s.Down
+}
+
+// AppendAudit keeps an entry.
+func (s *Store) AppendAudit(_ context.Context, e persistence.AuditEntry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.Number = int64(len(s.audit)) + 1
+	s.audit = append(s.audit, e)
+	return s.Down
+}
+
+// AuditEntries lists the newest first.
+func (s *Store) AuditEntries(_ context.Context, q persistence.AuditQuery) (page []persistence.AuditEntry, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range slices.Backward(s.audit) {
+		if len(page) < q.Limit && (q.Before == 0 || e.Number < q.Before) && fits(q.Principal, e.Principal) && fits(q.Action, e.Action) && !e.At.Before(q.Since) {
+			page = append(page, e)
+		}
+	}
+	return page, s.Down
 }

@@ -26,6 +26,8 @@ type World struct {
 	// Admin, Operator, Viewer are secrets of tokens of those kinds, named
 	// after them.
 	Admin, Operator, Viewer string
+	// Executions are the tokens that actions have.
+	Executions *api.ExecutionTokens
 }
 
 // New serves an empty world with one pack, demo, until the test ends.
@@ -37,7 +39,10 @@ func New(t testing.TB, changes ...func(*api.Config)) *World {
 		*secret, token = api.NewToken(string(kind), kind)
 		w.Store.Put(token)
 	}
-	config := api.Config{Engine: w.Engine, Store: w.Store, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Now: func() time.Time { return Noon }}
+	config := api.Config{Engine: w.Engine, Store: w.Store, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Now: func() time.Time { return Noon },
+		AfterFunc:  func(d time.Duration, f func()) attune.Timer { return time.AfterFunc(d, f) }, //nolint:forbidigo // a server of a test, on real connections
+		Executions: api.NewExecutionTokens(make([]byte, 32))}
+	w.Executions = config.Executions
 	for _, change := range changes {
 		change(&config)
 	}

@@ -5,9 +5,10 @@ import (
 	"github.com/attune-automation/attune/api/client"
 )
 
-// connect finds server and token: flags, then environment, then the data folder
-// of an attune dev that runs here. The token of a data folder is only ever sent
-// to the server of that folder.
+// connect finds server and token: flags, then environment, then, within an
+// action, what that was given, then the data folder of an attune dev that runs
+// here. The token of a data folder or of an action is only ever sent to the
+// server of that folder or action.
 func (p *program) connect() (*client.Client, error) {
 	server, token := p.server, p.token
 	if server == "" {
@@ -15,6 +16,14 @@ func (p *program) connect() (*client.Client, error) {
 	}
 	if token == "" {
 		token = p.env("ATTUNE_TOKEN")
+	}
+	if given := p.env("ATTUNE_API_URL"); p.data == "" && given != "" && p.env("ATTUNE_API_TOKEN") != "" {
+		if server == "" {
+			server = given
+		}
+		if token == "" && server == given {
+			token = p.env("ATTUNE_API_TOKEN")
+		}
 	}
 	if server == "" || token == "" {
 		data, err := dataFolder(p.data, p.env)

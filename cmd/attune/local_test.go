@@ -85,3 +85,36 @@ func TestTheLocalTokenGoesNowhereElse(t *testing.T) {
 		t.Errorf("none runs: %d", code)
 	}
 }
+
+// A command within an action speaks for that action: it uses its token, not that
+// of the data folder which it could find, and only for its server.
+func TestACommandWithinAnActionUsesItsToken(t *testing.T) {
+	w := scene(t)
+	data := t.TempDir()
+	if err := WriteLocal(data, w.URL, "attune_admin_wrong"); err != nil {
+		t.Fatal(err)
+	}
+	other := scene(t)
+	for _, c := range []struct {
+		name string
+		env  map[string]string
+		args []string
+		code int
+	}{
+		{"both are given", map[string]string{"ATTUNE_API_URL": w.URL, "ATTUNE_API_TOKEN": w.Viewer}, nil, exitOK},
+		{"no token is given", map[string]string{"ATTUNE_API_URL": w.URL}, nil, exitDenied},
+		{"a server is named", map[string]string{"ATTUNE_API_URL": w.URL, "ATTUNE_API_TOKEN": w.Viewer}, []string{"--server", other.URL}, exitDenied},
+		{"a token is named", map[string]string{"ATTUNE_API_URL": other.URL, "ATTUNE_API_TOKEN": w.Viewer, "ATTUNE_TOKEN": other.Viewer}, nil, exitOK},
+		{"a data folder is named", map[string]string{"ATTUNE_API_URL": w.URL, "ATTUNE_API_TOKEN": w.Viewer}, []string{"--data", data}, exitDenied},
+	} {
+		env := func(name string) string {
+			if name == "ATTUNE_DATA" {
+				return data
+			}
+			return c.env[name]
+		}
+		if code := execute(t.Context(), append(c.args, "event", "list"), streams{out: io.Discard, talk: io.Discard, env: env}); code != c.code {
+			t.Errorf("%s: %d, want %d", c.name, code, c.code)
+		}
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -97,6 +96,7 @@ func closeNode(n *node.Embedded) error {
 // with ctx.
 func serve(ctx context.Context, n *node.Embedded, data, url string, log *slog.Logger, spans tracing) (*http.Server, error) {
 	handler, err := api.New(api.Config{Engine: n.Node, Store: n.Store, Log: log, Metrics: n.Metrics(), Now: time.Now, Version: versionText(),
+		AfterFunc: func(d time.Duration, f func()) attune.Timer { return time.AfterFunc(d, f) }, Executions: n.ExecutionTokens(),
 		Traces: spans.requests(), Observe: n.ObserveRequest})
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func serve(ctx context.Context, n *node.Embedded, data, url string, log *slog.Lo
 	if err := WriteLocal(data, url, token); err != nil {
 		return nil, fmt.Errorf("write %s: %w", data, err)
 	}
-	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}, nil
+	return api.NewServer(ctx, handler), nil
 }
 
 // adminToken is the token in the data folder, made on the first start.
@@ -131,6 +131,7 @@ func adminToken(n *node.Embedded, data string) (string, error) {
 		}
 	}
 	secret, token := api.NewToken("admin", attune.RoleAdmin)
+	token.Created = time.Now()
 	return secret, n.Store.PutAccessToken(ctx, token)
 }
 

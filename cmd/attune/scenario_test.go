@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -61,9 +62,16 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// play runs one command and writes down what it did.
+// secrets of tokens differ each time.
+var secrets = regexp.MustCompile(`(attune_[a-z]+_)[a-z2-7]{32}`)
+
+// play runs one command and writes down what it did. The word ADMIN is the
+// secret of an admin's token; the operator's is used without it.
 func play(t *testing.T, w *apitest.World, args []string) string {
 	var out, talk bytes.Buffer
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "ADMIN", w.Admin)
+	}
 	env := map[string]string{"ATTUNE_SERVER": w.URL, "ATTUNE_TOKEN": w.Operator, "HOME": "nowhere"}
 	code := execute(t.Context(), args, streams{in: strings.NewReader(`{"message": "from stdin"}`), out: &out, talk: &talk, env: func(name string) string { return env[name] }})
 	var b strings.Builder
@@ -73,6 +81,7 @@ func play(t *testing.T, w *apitest.World, args []string) string {
 	}{{"| ", out.String()}, {"! ", talk.String()}} {
 		for line := range strings.Lines(s.text) {
 			line = strings.ReplaceAll(strings.TrimSuffix(line, "\n"), w.URL, "SERVER")
+			line = secrets.ReplaceAllString(line, "${1}SECRET")
 			b.WriteString(strings.TrimRight(s.mark+line, " ") + "\n")
 		}
 	}

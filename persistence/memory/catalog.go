@@ -60,6 +60,37 @@ func (s *Store) PutAccessToken(ctx context.Context, t attune.AccessToken) error 
 	return nil
 }
 
+// AddAccessToken implements [persistence.Catalog].
+func (s *Store) AddAccessToken(ctx context.Context, t attune.AccessToken) error {
+	if reason := persistence.CheckAccessToken(t); reason != "" {
+		return persistence.Unstorable(reason)
+	}
+	if err := s.begin(ctx, "add access token "+t.Name); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if _, ok := s.tokens[t.Name]; ok {
+		return persistence.TokenThere(t.Name)
+	}
+	s.tokens[t.Name] = copyToken(t)
+	s.wrote(1, len(t.Name)+len(t.Hash))
+	return nil
+}
+
+// DeleteAccessToken implements [persistence.Catalog].
+func (s *Store) DeleteAccessToken(ctx context.Context, name string) error {
+	if err := s.begin(ctx, "delete access token "+name); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if _, ok := s.tokens[name]; !ok {
+		return persistence.Missing("token " + name)
+	}
+	delete(s.tokens, name)
+	s.wrote(1, len(name))
+	return nil
+}
+
 // AccessTokens implements [persistence.Catalog].
 func (s *Store) AccessTokens(ctx context.Context) (rows []attune.AccessToken, err error) {
 	if err := s.begin(ctx, "read the access tokens"); err != nil {

@@ -226,6 +226,31 @@ func (f *Faulty) PutAccessToken(ctx context.Context, t attune.AccessToken) error
 	return throughErr(f, "PutAccessToken", func() error { return f.store.PutAccessToken(ctx, t) })
 }
 
+// AddAccessToken implements [persistence.Catalog].
+func (f *Faulty) AddAccessToken(ctx context.Context, t attune.AccessToken) error {
+	return throughErr(f, "AddAccessToken", func() error { return f.store.AddAccessToken(ctx, t) })
+}
+
+// DeleteAccessToken implements [persistence.Catalog].
+func (f *Faulty) DeleteAccessToken(ctx context.Context, name string) error {
+	return throughErr(f, "DeleteAccessToken", func() error { return f.store.DeleteAccessToken(ctx, name) })
+}
+
+// AppendAudit implements [persistence.Audit].
+func (f *Faulty) AppendAudit(ctx context.Context, e persistence.AuditEntry) error {
+	return throughErr(f, "AppendAudit", func() error { return f.store.AppendAudit(ctx, e) })
+}
+
+// AuditEntries implements [persistence.Audit].
+func (f *Faulty) AuditEntries(ctx context.Context, q persistence.AuditQuery) ([]persistence.AuditEntry, error) {
+	return through(f, "AuditEntries", func() ([]persistence.AuditEntry, error) { return f.store.AuditEntries(ctx, q) })
+}
+
+// PruneAudit implements [persistence.Audit].
+func (f *Faulty) PruneAudit(ctx context.Context, before time.Time, limit int) (int, error) {
+	return through(f, "PruneAudit", func() (int, error) { return f.store.PruneAudit(ctx, before, limit) })
+}
+
 // AccessTokens implements [persistence.Catalog].
 func (f *Faulty) AccessTokens(ctx context.Context) ([]attune.AccessToken, error) {
 	return through(f, "AccessTokens", func() ([]attune.AccessToken, error) { return f.store.AccessTokens(ctx) })

@@ -38,6 +38,8 @@ type Store struct {
 	definitions  map[string]persistence.Definition
 	tokens       map[string]attune.AccessToken
 	output       map[stream][]chunk
+	audit        []persistence.AuditEntry // rising by number
+	audited      int64                    // the highest number given
 	stats        persistence.Stats
 }
 

@@ -106,7 +106,7 @@ func copyWorker(w *attune.Worker) *attune.Worker {
 
 func copyToken(t attune.AccessToken) attune.AccessToken {
 	t.Roles = append([]attune.Role(nil), t.Roles...)
-	t.Created = stored(t.Created)
+	t.Created, t.Expires = stored(t.Created), stored(t.Expires)
 	return t
 }
 

@@ -35,6 +35,23 @@ var catalogCases = map[string]func(f *fixture){
 		same(f, "tokens", fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", []attune.AccessToken{b, a}))
 		a.Name = "\x00"
 		f.kind(f.s.PutAccessToken(f.ctx, a), attune.Invalid)
+		f.kind(f.s.AddAccessToken(f.ctx, a), attune.Invalid)
+	},
+	"an access token is added once, and deleted": func(f *fixture) {
+		a := attune.AccessToken{Name: "a", Kind: attune.RoleViewer, Roles: []attune.Role{attune.RoleViewer}, Hash: "1", Created: at(1), By: "admin", Expires: at(9)}
+		f.ok(f.s.AddAccessToken(f.ctx, a))
+		other := a
+		other.Hash, other.By = "2", "somebody"
+		f.kind(f.s.AddAccessToken(f.ctx, other), attune.Conflict)
+		got, err := f.s.AccessTokens(f.ctx)
+		f.ok(err)
+		same(f, "tokens", got, []attune.AccessToken{a})
+		f.ok(f.s.DeleteAccessToken(f.ctx, "a"))
+		f.kind(f.s.DeleteAccessToken(f.ctx, "a"), attune.NotFound)
+		got, err = f.s.AccessTokens(f.ctx)
+		f.ok(err)
+		same(f, "how many tokens", len(got), 0)
+		f.ok(f.s.AddAccessToken(f.ctx, other))
 	},
 }
 

@@ -42,6 +42,7 @@ func (p *Processes) environment(d *messages.Dispatch) environment {
 	env.set("ATTUNE_RULE", d.Rule)
 	env.set("ATTUNE_TRIGGER", d.Trigger)
 	env.set("ATTUNE_API_URL", p.config.APIURL)
+	env.set("ATTUNE_API_TOKEN", string(d.APIToken))
 	env.set("TRACEPARENT", d.Traceparent)
 	return env
 }

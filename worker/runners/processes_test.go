@@ -112,7 +112,7 @@ func dispatch(n int, parameters any) messages.Dispatch {
 	if err != nil {
 		panic(err)
 	}
-	return messages.Dispatch{Token: token(n), Action: "p.a", Pack: "p", Rule: "p.r", Traceparent: "00-1", Parameters: b, Grace: 5 * time.Second}
+	return messages.Dispatch{Token: token(n), Action: "p.a", Pack: "p", Rule: "p.r", Traceparent: "00-1", APIToken: "a-secret", Parameters: b, Grace: 5 * time.Second}
 }
 
 type object map[string]any
@@ -163,8 +163,8 @@ func TestAnActionKnowsOnlyWhatItShould(t *testing.T) {
 	}
 	id := token(1).Execution.String()
 	want := strings.Join([]string{
-		"ATTUNE_ACTION=p.a", "ATTUNE_API_URL=http://api", "ATTUNE_ATTEMPT=2", "ATTUNE_EXECUTION_ID=" + id, "ATTUNE_PACK=p", "ATTUNE_RULE=p.r",
-		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "ST2_ACTION_API_URL=http://api", "ST2_ACTION_EXECUTION_ID=" + id, "ST2_ACTION_PACK_NAME=p",
+		"ATTUNE_ACTION=p.a", "ATTUNE_API_TOKEN=a-secret", "ATTUNE_API_URL=http://api", "ATTUNE_ATTEMPT=2", "ATTUNE_EXECUTION_ID=" + id, "ATTUNE_PACK=p", "ATTUNE_RULE=p.r",
+		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "ST2_ACTION_API_URL=http://api", "ST2_ACTION_AUTH_TOKEN=a-secret", "ST2_ACTION_EXECUTION_ID=" + id, "ST2_ACTION_PACK_NAME=p",
 		"TRACEPARENT=00-1", "4",
 	}, "\n")
 	if result.Stdout != want {

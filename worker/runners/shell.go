@@ -45,6 +45,7 @@ func (p *Processes) shell(d *messages.Dispatch, parameters shellParameters, argv
 	env.set("ST2_ACTION_PACK_NAME", d.Pack)
 	env.set("ST2_ACTION_EXECUTION_ID", d.Token.Execution.String())
 	env.set("ST2_ACTION_API_URL", p.config.APIURL)
+	env.set("ST2_ACTION_AUTH_TOKEN", string(d.APIToken))
 	for name, value := range parameters.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
 			return nil, refusal("the parameter env has a name or value that no environment can hold: %q", name)
