@@ -74,11 +74,12 @@ func run(args []string, out io.Writer) (failed bool, err error) {
 	began := time.Now()
 	t := newTally(packages.module, out)
 	raced, plain := split(packages, strings.Fields(*exclude))
-	if why := raceMissing(); *only {
-	} else if why != "" {
+	switch why := raceMissing(); {
+	case *only: // no tests, so none is run without it
+	case why != "":
 		raced, plain = nil, packages.paths
 		t.leaveOut("race", why, "all packages")
-	} else if len(plain) > 0 {
+	case len(plain) > 0:
 		t.leaveOut("the race detector", "excluded, see RACE_EXCLUDE in the Makefile", plain...)
 	}
 	common := append([]string{"test", "-json", "-timeout", timeout.String()}, extra...)

@@ -25,8 +25,9 @@
 //   - [KillEarlier] ends what the keepers of an earlier worker process left.
 //
 // The keeper adds nothing to argv and environment, and leaves umask and limits
-// alone, but for memory where [Run.Limits] asks for that and no controller holds it. A process starts in a session of its own with descriptors 0, 1, 2 and,
-// if asked for, 3; it gets no other one.
+// alone, but for memory where [Run.Limits] asks for it and no controller holds it.
+// A process starts in a session of its own with descriptors 0, 1, 2 and, if asked
+// for, 3; it gets no other one.
 //
 // # Two ways to hold a tree together
 //

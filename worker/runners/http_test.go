@@ -193,7 +193,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"headers": object{"a": "b\r\nc: d"}}, {"headers": object{"a b": "c"}}, {"headers": object{"": "c"}}, {"headers": object{"a": []any{}}}, {"headers": "a: b"},
 		{"cookies": object{"a": "b;c"}}, {"cookies": object{"a=": "b"}}, {"cookies": object{"a": object{}}}, {"params": object{"a": object{}}},
 		{"body": []any{1}}, {"body": 5}, {"body": object{"a": object{}}},
-		{"auth": "x"}, {"file_name": "x"}, {"file_content": "x"}, {"http_proxy": "x"}, {"https_proxy": "socks5://x"},
+		{"auth": "x"}, {"file_name": "x"}, {"file_content": "x"}, {"file_content_type": "x"}, {"http_proxy": "x"}, {"https_proxy": "socks5://x"},
 		{"url_hosts_blacklist": []any{"EXAMPLE.com."}}, {"url_hosts_whitelist": []any{"example.org"}},
 		{"url_hosts_whitelist": []any{"example.com"}, "url_hosts_blacklist": []any{"example.org"}},
 	} {
