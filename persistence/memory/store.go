@@ -37,6 +37,8 @@ type Store struct {
 	workers      map[string]*worker
 	definitions  map[string]persistence.Definition
 	tokens       map[string]attune.AccessToken
+	applied      map[string]persistence.AppliedRule
+	switches     map[string]persistence.RuleSwitch
 	output       map[stream][]chunk
 	stats        persistence.Stats
 }
@@ -93,6 +95,8 @@ func New(cfg Config) *Store {
 		workers:      map[string]*worker{},
 		definitions:  map[string]persistence.Definition{},
 		tokens:       map[string]attune.AccessToken{},
+		applied:      map[string]persistence.AppliedRule{},
+		switches:     map[string]persistence.RuleSwitch{},
 		output:       map[stream][]chunk{},
 	}
 	for i := range s.partitions {
