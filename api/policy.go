@@ -20,9 +20,10 @@ const everybody attune.Role = "everybody"
 
 // The policies. Admin has the rights of operator, operator those of viewer.
 var (
-	open      = policy{everybody}
-	viewing   = policy{attune.RoleViewer, attune.RoleOperator, attune.RoleAdmin}
-	operating = policy{attune.RoleOperator, attune.RoleAdmin}
+	open          = policy{everybody}
+	viewing       = policy{attune.RoleViewer, attune.RoleOperator, attune.RoleAdmin}
+	operating     = policy{attune.RoleOperator, attune.RoleAdmin}
+	administering = policy{attune.RoleAdmin}
 )
 
 func (p policy) open() bool { return slices.Contains(p, everybody) }

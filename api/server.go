@@ -157,7 +157,7 @@ func (s *server) rescue(p any, w *witness, r *http.Request) {
 // noRoute answers what no route takes: 405 where another method would be right.
 func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
 	var right []string
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := s.mux.Handler(other); pattern != "/" && method != r.Method {

@@ -2,9 +2,13 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/attune-automation/attune"
@@ -16,12 +20,16 @@ import (
 )
 
 // revision is one set of rules with the actions they call, as it is stored: an
-// event that was admitted and not judged to the end is judged by the rules it
-// was admitted under, also when the packs have changed and the node was
-// restarted.
+// event is judged again by the rules it was admitted under, also when the packs
+// have changed and the node was restarted. It names rows, which are stored by
+// content: a revision that differs in one rule costs that rule and the names.
 type revision struct {
-	Rules   []ruleRow   `json:"rules"`
-	Actions []actionRow `json:"actions"`
+	RuleRows   []string `json:"rule_rows"`
+	ActionRows []string `json:"action_rows"`
+	// Rules and Actions are the rows themselves, in revisions that were stored
+	// before rows had names.
+	Rules   []json.RawMessage `json:"rules,omitempty"`
+	Actions []json.RawMessage `json:"actions,omitempty"`
 }
 
 type ruleRow struct {
@@ -30,6 +38,8 @@ type ruleRow struct {
 	// whole.
 	Parameters json.RawMessage   `json:"rule_parameters"`
 	Patterns   []json.RawMessage `json:"patterns"`
+	// Faults are why it did not load.
+	Faults []attune.Fault `json:"faults,omitempty"`
 }
 
 type actionRow struct {
@@ -43,23 +53,26 @@ func revisionKey(n int64) string { return "rules-" + strconv.FormatInt(n, 16) }
 // keepRevision stores the rules of a snapshot under its revision.
 func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
 	var r revision
+	var defs []persistence.Definition
+	row := func(kind, ref string, body []byte) string {
+		sum := sha256.Sum256(body)
+		hash := "row-" + hex.EncodeToString(sum[:16])
+		defs = append(defs, persistence.Definition{Hash: hash, Kind: kind, Ref: ref, Body: body})
+		return hash
+	}
 	seen := map[string]bool{}
 	for _, rule := range s.Rules().All() {
-		def := *rule.Definition
-		row := ruleRow{Rule: &def, Parameters: rules.AppendJSON(nil, any(def.Parameters))}
-		for _, c := range def.Criteria {
-			row.Patterns = append(row.Patterns, rules.AppendJSON(nil, c.Pattern))
+		body, err := encodeRule(rule.Definition, rule.Faults)
+		if err != nil {
+			return fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
 		}
-		r.Rules = append(r.Rules, row)
+		r.RuleRows = append(r.RuleRows, row("rule-row", rule.Ref(), body))
 		if a := rule.Action; a != nil && !seen[a.Ref] {
 			seen[a.Ref] = true
-			kept := actionRow{Action: a, Timeout: a.Timeout, Defaults: map[string]json.RawMessage{}}
-			for name, p := range a.Parameters {
-				if p.HasDefault {
-					kept.Defaults[name] = rules.AppendJSON(nil, p.Default)
-				}
+			if body, err = encodeAction(a); err != nil {
+				return fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
 			}
-			r.Actions = append(r.Actions, kept)
+			r.ActionRows = append(r.ActionRows, row("action-row", a.Ref, body))
 		}
 	}
 	body, err := json.Marshal(r)
@@ -67,67 +80,178 @@ func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
 		return fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
 	}
 	key := revisionKey(s.Revision())
-	if err := n.parts.Store.PutDefinitions(ctx, []persistence.Definition{{Hash: key, Kind: "rules", Ref: key, Body: body}}); err != nil {
+	if err := n.parts.Store.PutDefinitions(ctx, append(defs, persistence.Definition{Hash: key, Kind: "rules", Ref: key, Body: body})); err != nil {
 		return fmt.Errorf("store rules revision %d: %w", s.Revision(), err)
 	}
 	return nil
 }
 
-// judgeAt is the judge of a stored revision. It reads the store: call it on a
-// lent turn.
-func (n *Node) judgeAt(number int64) (actorrules.Judge, error) {
-	def, err := n.parts.Store.Definition(context.Background(), revisionKey(number))
-	if err != nil {
-		return nil, fmt.Errorf("read rules revision %d: %w", number, err)
+func encodeRule(r *attune.Rule, faults []attune.Fault) ([]byte, error) {
+	row := ruleRow{Rule: r, Parameters: rules.AppendJSON(nil, any(r.Parameters)), Faults: faults}
+	for _, c := range r.Criteria {
+		row.Patterns = append(row.Patterns, rules.AppendJSON(nil, c.Pattern))
 	}
-	var r revision
-	if err := json.Unmarshal(def.Body, &r); err != nil {
-		return nil, fmt.Errorf("decode rules revision %d: %w", number, err)
-	}
-	actions := map[string]*attune.Action{}
-	for _, row := range r.Actions {
-		if err := row.restore(); err != nil {
-			return nil, fmt.Errorf("decode action %s of rules revision %d: %w", row.Ref, number, err)
-		}
-		actions[row.Ref] = row.Action
-	}
-	var compiled []*rules.Rule
-	for _, row := range r.Rules {
-		if err := row.restore(); err != nil {
-			return nil, fmt.Errorf("decode rule %s of rules revision %d: %w", row.Ref, number, err)
-		}
-		one, faults := rules.Compile(row.Rule, actions[row.Action])
-		if len(faults) > 0 {
-			return nil, fmt.Errorf("compile rule %s of rules revision %d: %s", row.Ref, number, faults[0])
-		}
-		compiled = append(compiled, one)
-	}
-	return judge(rules.NewSet(number, compiled)), nil
+	return json.Marshal(row)
 }
 
-func (row actionRow) restore() error {
+func decodeRule(body []byte) (*attune.Rule, []attune.Fault, error) {
+	row := ruleRow{Rule: &attune.Rule{}}
+	if err := json.Unmarshal(body, &row); err != nil {
+		return nil, nil, err
+	}
+	v, err := expression.DecodeJSON(row.Parameters)
+	if err != nil {
+		return nil, nil, err
+	}
+	row.Rule.Parameters, _ = v.(map[string]any)
+	for i, text := range row.Patterns[:min(len(row.Patterns), len(row.Criteria))] {
+		if row.Criteria[i].Pattern, err = expression.DecodeJSON(text); err != nil {
+			return nil, nil, err
+		}
+	}
+	return row.Rule, row.Faults, nil
+}
+
+func encodeAction(a *attune.Action) ([]byte, error) {
+	row := actionRow{Action: a, Timeout: a.Timeout, Defaults: map[string]json.RawMessage{}}
+	for name, p := range a.Parameters {
+		if p.HasDefault {
+			row.Defaults[name] = rules.AppendJSON(nil, p.Default)
+		}
+	}
+	return json.Marshal(row)
+}
+
+func decodeAction(body []byte) (*attune.Action, error) {
+	row := actionRow{Action: &attune.Action{}}
+	if err := json.Unmarshal(body, &row); err != nil {
+		return nil, err
+	}
 	row.Action.Timeout = row.Timeout
 	for name, text := range row.Defaults {
 		v, err := expression.DecodeJSON(text)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if p := row.Parameters[name]; p != nil {
 			p.Default, p.HasDefault = v, true
 		}
 	}
+	return row.Action, nil
+}
+
+// past are the revisions that were read last.
+type past struct {
+	mu   sync.Mutex
+	sets []*rules.Set // the newest last; guarded by mu
+}
+
+// maxPast bounds the revisions held compiled besides the present one. Who
+// explains old events one after the other reads each once.
+const maxPast = 8
+
+func (p *past) find(number int64) *rules.Set {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.sets {
+		if s.Revision() == number {
+			return s
+		}
+	}
 	return nil
 }
 
-func (row ruleRow) restore() error {
-	v, err := expression.DecodeJSON(row.Parameters)
-	if err != nil {
-		return err
+func (p *past) add(s *rules.Set) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sets = append(p.sets, s); len(p.sets) > maxPast {
+		p.sets = slices.Delete(p.sets, 0, 1)
 	}
-	row.Rule.Parameters, _ = v.(map[string]any)
-	for i, text := range row.Patterns {
-		if row.Criteria[i].Pattern, err = expression.DecodeJSON(text); err != nil {
+}
+
+// RulesAt implements api.Engine.
+func (n *Node) RulesAt(ctx context.Context, number int64) (*rules.Set, error) {
+	if s := n.catalog.Load().Rules(); s.Revision() == number {
+		return s, nil
+	}
+	if s := n.past.find(number); s != nil {
+		return s, nil
+	}
+	s, err := n.readRevision(ctx, number)
+	if err != nil {
+		return nil, fmt.Errorf("rules revision %d: %w", number, err)
+	}
+	n.past.add(s)
+	return s, nil
+}
+
+// judgeAt is the judge of a stored revision. It reads the store: call it on a
+// lent turn.
+func (n *Node) judgeAt(number int64) (actorrules.Judge, error) {
+	s, err := n.RulesAt(context.Background(), number)
+	if err != nil {
+		return nil, err
+	}
+	return judge(s), nil
+}
+
+func (n *Node) readRevision(ctx context.Context, number int64) (*rules.Set, error) {
+	def, err := n.parts.Store.Definition(ctx, revisionKey(number))
+	if err != nil {
+		return nil, err
+	}
+	var r revision
+	if err := json.Unmarshal(def.Body, &r); err != nil {
+		return nil, err
+	}
+	actions := map[string]*attune.Action{}
+	err = n.eachRow(ctx, r.Actions, r.ActionRows, func(body []byte) error {
+		a, err := decodeAction(body)
+		if err == nil {
+			actions[a.Ref] = a
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []*rules.Rule
+	err = n.eachRow(ctx, r.Rules, r.RuleRows, func(body []byte) error {
+		def, faults, err := decodeRule(body)
+		if err != nil {
 			return err
+		}
+		var one *rules.Rule
+		if len(faults) == 0 {
+			one, faults = rules.Compile(def, actions[def.Action])
+		}
+		if len(faults) > 0 { // then, or for this program, which is another
+			one = rules.Broken(def, faults)
+		}
+		all = append(all, one)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rules.NewSet(number, all), nil
+}
+
+// eachRow calls f with the rows that stand in the revision, then with those that
+// it names.
+func (n *Node) eachRow(ctx context.Context, rows []json.RawMessage, names []string, f func(body []byte) error) error {
+	for _, body := range rows {
+		if err := f(body); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		def, err := n.parts.Store.Definition(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := f(def.Body); err != nil {
+			return fmt.Errorf("%s %s: %w", def.Kind, def.Ref, err)
 		}
 	}
 	return nil

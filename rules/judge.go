@@ -51,7 +51,15 @@ func (r *Rule) Judge(event *attune.Event, payload any) Match { return r.judge(ev
 func (r *Rule) judge(event *attune.Event, payload any, matched []string) Match {
 	m := Match{Rule: r, Evaluation: attune.Evaluation{Rule: r.Definition.Ref, Event: event.ID}}
 	if !r.Definition.Enabled {
-		m.Evaluation.Disabled = true
+		m.Evaluation.Disabled, m.Evaluation.Switched = true, r.Definition.Switched
+		return m
+	}
+	if len(r.Faults) > 0 {
+		texts := make([]string, len(r.Faults))
+		for i, f := range r.Faults {
+			texts[i] = f.String()
+		}
+		m.Evaluation.Error = "the rule does not load: " + strings.Join(texts, "; ")
 		return m
 	}
 	if len(r.criteria) > 0 && empty(payload) {

@@ -14,6 +14,9 @@ type Rule struct {
 	Definition *attune.Rule
 	// Action is what it starts, or nil if it was compiled without.
 	Action *attune.Action
+	// Faults are why it cannot be compiled: it matches nothing, and says so to
+	// each event. See [Broken].
+	Faults []attune.Fault
 
 	key        string
 	backstop   bool
@@ -73,6 +76,12 @@ func Compile(rule *attune.Rule, action *attune.Action) (*Rule, []attune.Fault) {
 		return nil, faults
 	}
 	return r, nil
+}
+
+// Broken is a rule that cannot be compiled, so that whoever asks why it did not
+// match is told. There must be a fault.
+func Broken(rule *attune.Rule, faults []attune.Fault) *Rule {
+	return &Rule{Definition: rule, Faults: faults, key: attune.TriggerKey(rule.Trigger, rule.TriggerParameters)}
 }
 
 // misfits are the faults of a rule's parameters that no event can mend: names
