@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/attune-automation/attune"
 )
@@ -26,6 +27,31 @@ type Rule struct {
 	schema     *Schema
 }
 
+// maxCriteria is how many criteria a rule may have, those of searches included:
+// each may look through the whole payload.
+const maxCriteria = 200
+
+func countCriteria(all []attune.Criterion) int {
+	n := len(all)
+	for _, c := range all {
+		if strings.HasPrefix(strings.ToLower(c.Type), search) {
+			n += countChildren(c.Pattern)
+		}
+	}
+	return n
+}
+
+func countChildren(pattern any) int {
+	children, _ := pattern.(map[string]any)
+	n := len(children)
+	for _, child := range children {
+		if c, ok := child.(map[string]any); ok && n <= maxCriteria {
+			n += countChildren(c["pattern"])
+		}
+	}
+	return n
+}
+
 // argument is one parameter of the rule's action.
 type argument struct {
 	name  string
@@ -39,6 +65,9 @@ type argument struct {
 func Compile(rule *attune.Rule, action *attune.Action) (*Rule, []attune.Fault) {
 	r := &Rule{Definition: rule, Action: action, key: attune.TriggerKey(rule.Trigger, rule.TriggerParameters)}
 	var faults []attune.Fault
+	if n := countCriteria(rule.Criteria); n > maxCriteria {
+		return nil, []attune.Fault{{Where: rule.At.String(), Message: fmt.Sprintf("the rule has %d criteria, at most %d are allowed", n, maxCriteria), Try: "say it with when"}}
+	}
 	for _, c := range rule.Criteria {
 		var wrong []attune.Fault
 		switch c.Path {
