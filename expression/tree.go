@@ -143,7 +143,9 @@ func (t *Tree) names(set map[string]any) {
 func (t *Tree) Render(scope Scope) (any, error) { return t.renderAt("", scope, &Purse{}) }
 
 // RenderFrom is Render with a budget that other renders share.
-func (t *Tree) RenderFrom(scope Scope, purse *Purse) (any, error) { return t.renderAt("", scope, purse) }
+func (t *Tree) RenderFrom(scope Scope, purse *Purse) (any, error) {
+	return t.renderAt("", scope, purse)
+}
 
 func (t *Tree) renderAt(path string, scope Scope, purse *Purse) (any, error) {
 	var errs []error

@@ -155,8 +155,12 @@ func accepts(a *attune.Action, x *attune.Execution) error {
 
 // startAgain has a partition admit one execution.
 func (n *Node) startAgain(ctx context.Context, m *messages.Admit, partition int) (api.ExecutionReceipt, error) {
+	began := n.parts.Clock.Now()
 	a, err := n.admitted(ctx, func(reply func(messages.Admitted)) {
-		m.Reply = reply
+		m.Reply = func(a messages.Admitted) {
+			n.tree.Meters.Admission.Since(began, n.parts.Clock.Now())
+			reply(a)
+		}
 		n.tree.Tell(n.tree.Partition(partition), m)
 	})
 	if err == nil {

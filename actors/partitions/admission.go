@@ -288,6 +288,8 @@ func (p *partition) meter(op persistence.Op, skipped map[string]bool) {
 		all = op.Enforcements
 	case *persistence.Extend:
 		all = op.Enforcements
+	case *persistence.Rerun:
+		all = []*attune.Enforcement{op.Enforcement}
 	}
 	for _, en := range all {
 		switch {
