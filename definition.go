@@ -177,7 +177,24 @@ type Rule struct {
 	Hash string `json:"hash"`
 	// At is where it is defined.
 	At Position `json:"at"`
+	// Applied says who put it into the store, and when; nil is a rule of a
+	// pack's folder.
+	Applied *Stamp `json:"applied,omitempty"`
+	// Switched says who enabled or disabled it, whatever its file says; nil:
+	// nobody did.
+	Switched *Stamp `json:"switched,omitempty"`
 }
+
+// Stamp is who did something to a definition, and when.
+type Stamp struct {
+	// By is the name of a token.
+	By string `json:"by"`
+	// At is in database time, in whole milliseconds.
+	At time.Time `json:"at"`
+}
+
+// String is what people read: by alice, 2026-01-31T12:00:00Z.
+func (s *Stamp) String() string { return "by " + s.By + ", " + s.At.UTC().Format(time.RFC3339) }
 
 // Criterion is one condition of a rule.
 type Criterion struct {

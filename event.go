@@ -36,7 +36,7 @@ const (
 	// EnforcementCreated has its execution.
 	EnforcementCreated EnforcementStatus = iota + 1
 	// EnforcementFailed could not render or check its parameters; it is
-	// visible and can be run again.
+	// visible and can be run again, which makes it created.
 	EnforcementFailed
 )
 
@@ -64,7 +64,7 @@ type Enforcement struct {
 	Status EnforcementStatus
 	// Execution is what it started, or zero.
 	Execution ExecutionID
-	// Failure says why it failed, or is nil.
+	// Failure says why it failed, or is nil. One that was run again keeps it.
 	Failure *Failure
 	// Evaluation is the whole evaluation as JSON: see [Evaluation].
 	Evaluation []byte
@@ -82,6 +82,8 @@ type Evaluation struct {
 	Matched bool `json:"matched"`
 	// Disabled means that the rule did not judge at all.
 	Disabled bool `json:"disabled,omitempty"`
+	// Switched says who disabled it, where that was not its file.
+	Switched *Stamp `json:"switched,omitempty"`
 	// Criteria are the criteria in the order they were tried.
 	Criteria []CriterionResult `json:"criteria,omitempty"`
 	// Error is why judging failed; then it did not match.

@@ -57,7 +57,10 @@ type Execution struct {
 	Parameters []byte
 	// Root and Parent are the executions above it, or zero.
 	Root, Parent ExecutionID
-	// Rule, Event, Enforcement are what caused it, or empty.
+	// RerunOf is the execution that it repeats, or zero.
+	RerunOf ExecutionID
+	// Rule, Event, Enforcement are what caused it, or empty. A repetition has
+	// the rule and the event of the first, and no enforcement.
 	Rule        string
 	Event       EventID
 	Enforcement EnforcementID

@@ -37,8 +37,8 @@ type refInput struct {
 type (
 	actionList    struct{ Body List[ActionView] }
 	actionOutput  struct{ Body ActionView }
-	ruleList      struct{ Body List[*attune.Rule] }
-	ruleOutput    struct{ Body *attune.Rule }
+	ruleList      struct{ Body List[RuleView] }
+	ruleOutput    struct{ Body RuleView }
 	triggerList   struct{ Body List[*attune.Trigger] }
 	triggerOutput struct{ Body *attune.Trigger }
 	packList      struct{ Body List[PackView] }
@@ -50,15 +50,35 @@ func viewAction(a *attune.Action) ActionView {
 	return ActionView{secret.WithoutDefaults(a), span(a.Timeout)}
 }
 
+// RuleView is a rule as the API shows it.
+type RuleView struct {
+	*attune.Rule
+	// From is pack, or applied.
+	From string `json:"from"`
+	// Faults are why it does not load: it matches nothing.
+	Faults []attune.Fault `json:"faults,omitempty"`
+}
+
 // viewRule shows a rule, what it gives to secret parameters masked.
-func viewRule(r *rules.Rule) *attune.Rule {
-	shown := *r.Definition
-	if r.Action == nil {
-		return &shown
+func viewRule(r *rules.Rule) RuleView {
+	v := RuleView{Rule: maskRule(r.Definition, r.Action), From: "pack", Faults: r.Faults}
+	if r.Definition.Applied != nil {
+		v.From = "applied"
 	}
+	return v
+}
+
+// maskRule is a copy without what it gives to secret parameters. Without its
+// action nobody knows which those are, and none is shown.
+func maskRule(r *attune.Rule, a *attune.Action) *attune.Rule {
+	shown := *r
 	shown.Parameters = maps.Clone(shown.Parameters)
-	for name := range secretParameters(r.Action).names {
-		if _, given := shown.Parameters[name]; given {
+	hide := secrets{unknown: true}
+	if a != nil {
+		hide = secretParameters(a)
+	}
+	for name := range shown.Parameters {
+		if hide.hides(name) {
 			shown.Parameters[name] = secret.Stars
 		}
 	}
@@ -106,8 +126,7 @@ func (s *server) getAction(_ context.Context, in *refInput) (*actionOutput, erro
 	return &actionOutput{viewAction(a)}, nil
 }
 
-// listRules lists the rules that can judge; those with faults stand in the
-// faults of their pack.
+// listRules lists all rules, those that do not load with their faults.
 func (s *server) listRules(_ context.Context, in *definitionsInput) (*ruleList, error) {
 	all := ofPack(s.Engine.Catalog().Rules().All(), in.Pack, func(r *rules.Rule) string { return r.Definition.Pack })
 	return &ruleList{after(in.Page, all, (*rules.Rule).Ref, viewRule)}, nil

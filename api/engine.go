@@ -8,6 +8,7 @@ import (
 	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence"
+	"github.com/attune-automation/attune/rules"
 )
 
 // Engine is what the API asks of the node. Methods are safe for concurrent use
@@ -25,9 +26,8 @@ type Engine interface {
 	// Watch wakes its channel (capacity one) after every stored change of the
 	// execution and after new output, until stop is called.
 	Watch(id attune.ExecutionID) (changed <-chan struct{}, stop func())
-	// Evaluations are how the rules judged an event, as far as memory holds
-	// them; matches are kept for ever with their enforcements.
-	Evaluations(ctx context.Context, event attune.EventID) ([]attune.Evaluation, error)
+	Rules
+	Reruns
 	// Catalog is the present set of packs.
 	Catalog() *packs.Snapshot
 	// Workers are the workers with their load.
@@ -40,6 +40,59 @@ type Engine interface {
 	Ready() error
 	// Node describes the node.
 	Node() NodeView
+}
+
+// Rules is what the API asks of the node about rules.
+type Rules interface {
+	// Evaluations are how the rules judged an event, as far as memory holds
+	// them; matches are kept for ever with their enforcements.
+	Evaluations(ctx context.Context, event attune.EventID) ([]attune.Evaluation, error)
+	// RulesAt are the rules of a revision as they were, with the actions they
+	// called; NotFound where it is not kept. An event judged by them is judged
+	// as it was then.
+	RulesAt(ctx context.Context, revision int64) (*rules.Set, error)
+	// ApplyRule creates or changes a rule that lies in no pack's folder; it
+	// judges the next event. A dry one changes nothing. A rule that a pack has
+	// is a Conflict, one that cannot be compiled Invalid with all its faults.
+	ApplyRule(ctx context.Context, r *attune.Rule, principal string, dry bool) (RuleChange, error)
+	// DeleteRule deletes an applied rule with its switch; of a pack's it is a
+	// Conflict.
+	DeleteRule(ctx context.Context, ref string) error
+	// SwitchRule enables or disables a rule, whatever its file says, and
+	// returns it. One that is as wanted is left as it is.
+	SwitchRule(ctx context.Context, ref string, enabled bool, principal string) (*rules.Rule, error)
+}
+
+// Reruns starts again what was started before, or should have been. The chain
+// says by whom; its correlation is that of the first.
+type Reruns interface {
+	// RerunEnforcement judges the event of a failed enforcement again by its
+	// rule as it is today, and starts what it could not start. Done before, it
+	// answers the first execution, with Duplicate set.
+	RerunEnforcement(ctx context.Context, id attune.EnforcementID, chain attune.Chain) (ExecutionReceipt, error)
+	// RerunExecution starts an execution that has ended once more: the action as
+	// it is today, with the parameters of then. Sent again with the same dedupe
+	// key it answers the first repetition.
+	RerunExecution(ctx context.Context, id attune.ExecutionID, dedupe string, chain attune.Chain) (ExecutionReceipt, error)
+}
+
+// What became, or would become, of an applied rule.
+const (
+	RuleCreated   = "created"
+	RuleChanged   = "changed"
+	RuleUnchanged = "unchanged"
+)
+
+// RuleChange is what applying a rule did, or would do.
+type RuleChange struct {
+	// Change is one of the words above.
+	Change string
+	// Before is nil for a new rule. Neither is switched.
+	Before, After *attune.Rule
+	// Enabled is whether it is enabled in the end, Switched who said so, if
+	// somebody did.
+	Enabled  bool
+	Switched *attune.Stamp
 }
 
 // Store is what the API reads, and the little it writes, by itself.

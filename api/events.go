@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/attune-automation/attune"
@@ -134,34 +136,51 @@ func (s *server) evaluations(ctx context.Context, in *ByID) (*evaluationsOutput,
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.judged(ctx, e.ID)
+	all, err := s.judged(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	return &evaluationsOutput{EvaluationList{all}}, nil
 }
 
-// judged joins what the engine's memory still holds of an event's evaluations
-// with the matches, which are kept for ever.
-func (s *server) judged(ctx context.Context, id attune.EventID) ([]attune.Evaluation, error) {
-	recent, err := s.Engine.Evaluations(ctx, id)
+// judged are the verdicts of the rules of then: of the matches as they are kept,
+// of the others as they are judged again, in the order of their rules. Where the
+// rules of then are not kept it is what the engine's memory still holds.
+func (s *server) judged(ctx context.Context, e *attune.Event) ([]attune.Evaluation, error) {
+	all, err := s.Engine.Evaluations(ctx, e.ID)
 	if err != nil {
 		return nil, err
 	}
-	all := append([]attune.Evaluation{}, recent...)
+	then, err := s.Engine.RulesAt(ctx, e.RulesRevision)
+	if err != nil && attune.KindOf(err) != attune.NotFound {
+		return nil, err
+	}
+	kept, err := s.enforcementsOf(ctx, e.ID)
+	if err != nil {
+		return nil, err
+	}
 	have := map[string]bool{}
-	for _, e := range recent {
-		have[e.Rule] = true
-	}
-	kept, err := s.enforcementsOf(ctx, id)
-	if err != nil {
-		return nil, err
+	for _, one := range all {
+		have[one.Rule] = true
 	}
 	for _, k := range kept {
-		var e attune.Evaluation
-		if !have[k.Rule] && json.Unmarshal(k.Evaluation, &e) == nil {
-			all = append(all, e)
+		var one attune.Evaluation
+		if !have[k.Rule] && json.Unmarshal(k.Evaluation, &one) == nil {
+			all = append(all, one)
+		}
+		have[k.Rule] = true
+	}
+	if then != nil {
+		payload, err := payloadOf(e.Payload)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range then.Judge(e, payload) {
+			if !have[m.Rule.Ref()] {
+				all = append(all, m.Evaluation)
+			}
 		}
 	}
-	return all, nil
+	slices.SortFunc(all, func(a, b attune.Evaluation) int { return strings.Compare(a.Rule, b.Rule) })
+	return append([]attune.Evaluation{}, all...), nil
 }

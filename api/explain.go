@@ -23,51 +23,88 @@ type Explanation struct {
 type explainOutput struct{ Body Explanation }
 
 // explain takes the verdict of each rule from its enforcement, else from the
-// engine's memory, and judges again where neither has it.
+// engine's memory, else it judges again by the rules of then, as of then. Rules
+// that came later are said to, with what they would say.
 func (s *server) explain(ctx context.Context, in *ByID) (*explainOutput, error) {
 	e, err := s.event(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	catalog := s.Engine.Catalog()
-	known, err := s.knownVerdicts(ctx, e.ID, catalog.Rules())
+	present := s.Engine.Catalog().Rules()
+	out := Explanation{Event: viewEvent(e, false), SameRules: e.RulesRevision == present.Revision(), Items: []Verdict{}}
+	known, err := s.verdicts(ctx, e, present)
 	if err != nil {
 		return nil, err
 	}
-	out := Explanation{Event: viewEvent(e, false), SameRules: e.RulesRevision == catalog.Revision(), Items: []Verdict{}}
 	for _, v := range known {
 		out.Items = append(out.Items, v)
-	}
-	missing := slices.ContainsFunc(catalog.Rules().For(e.Trigger), func(r *rules.Rule) bool {
-		_, has := known[r.Ref()]
-		return !has
-	})
-	if missing {
-		payload, err := payloadOf(e.Payload)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range catalog.Rules().Judge(e, payload) {
-			if _, has := known[m.Rule.Ref()]; !has {
-				out.Items = append(out.Items, verdictNow(m))
-			}
-		}
 	}
 	slices.SortFunc(out.Items, func(a, b Verdict) int { return strings.Compare(a.Rule, b.Rule) })
 	return &explainOutput{out}, nil
 }
 
+// verdicts are those of all rules of the event's trigger, by rule: of the rules
+// of then, and of those of today.
+func (s *server) verdicts(ctx context.Context, e *attune.Event, present *rules.Set) (map[string]Verdict, error) {
+	known, err := s.knownVerdicts(ctx, e.ID)
+	if err != nil {
+		return nil, err
+	}
+	then, err := s.Engine.RulesAt(ctx, e.RulesRevision)
+	if err != nil && attune.KindOf(err) != attune.NotFound {
+		return nil, err
+	}
+	kept := err == nil
+	payload, err := payloadOf(e.Payload)
+	if err != nil {
+		return nil, err
+	}
+	if kept {
+		for _, m := range unanswered(then, e, payload, known) {
+			known[m.Rule.Ref()] = verdictNow(SourceAgain, m)
+		}
+	}
+	for rule, v := range known {
+		var was *rules.Rule
+		if kept {
+			was = then.Rule(rule)
+		}
+		is := present.Rule(rule)
+		v.Removed = is == nil
+		v.Changed = v.Changed || is != nil && was != nil && is.Definition.Hash != was.Definition.Hash
+		known[rule] = v
+	}
+	for _, m := range unanswered(present, e, payload, known) {
+		v := verdictNow(SourcePresent, m)
+		v.Later = kept
+		known[v.Rule] = v
+	}
+	return known, nil
+}
+
+// unanswered judges an event by the rules of which there is no verdict.
+func unanswered(set *rules.Set, e *attune.Event, payload any, known map[string]Verdict) (matches []rules.Match) {
+	has := func(r *rules.Rule) bool { _, has := known[r.Ref()]; return has }
+	if !slices.ContainsFunc(set.For(e.Trigger), func(r *rules.Rule) bool { return !has(r) }) {
+		return nil
+	}
+	for _, m := range set.Judge(e, payload) {
+		if !has(m.Rule) {
+			matches = append(matches, m)
+		}
+	}
+	return matches
+}
+
 // knownVerdicts are those that need no judging again, by rule.
-func (s *server) knownVerdicts(ctx context.Context, event attune.EventID, present *rules.Set) (map[string]Verdict, error) {
+func (s *server) knownVerdicts(ctx context.Context, event attune.EventID) (map[string]Verdict, error) {
 	known := map[string]Verdict{}
 	recent, err := s.Engine.Evaluations(ctx, event)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range recent {
-		v := verdictOf(e.Rule, SourceMemory, rules.EncodeEvaluation(e))
-		v.Removed = present.Rule(e.Rule) == nil
-		known[e.Rule] = v
+		known[e.Rule] = verdictOf(e.Rule, SourceMemory, rules.EncodeEvaluation(e))
 	}
 	kept, err := s.enforcementsOf(ctx, event)
 	if err != nil {
@@ -78,9 +115,7 @@ func (s *server) knownVerdicts(ctx context.Context, event attune.EventID, presen
 		v.Matched = true // that it is there says so
 		v.Event, v.Action, v.Failure = event.String(), k.Action, k.Failure
 		v.Enforcement, v.Execution = k.ID.String(), k.Execution.String()
-		if r := present.Rule(k.Rule); r == nil {
-			v.Removed = true
-		} else {
+		if r := s.Engine.Catalog().Rules().Rule(k.Rule); r != nil {
 			v.Changed = r.Definition.Hash != k.RuleHash
 		}
 		known[k.Rule] = v

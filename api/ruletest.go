@@ -28,6 +28,12 @@ type RuleDocument struct {
 	Hash       string          `json:"hash,omitempty"`
 	// At is where faults are told to be.
 	At attune.Position `json:"at,omitzero" required:"false"`
+	// From, Applied, Switched and Faults are shown, and mean nothing in a
+	// request.
+	From     string         `json:"from,omitempty"`
+	Applied  *attune.Stamp  `json:"applied,omitempty"`
+	Switched *attune.Stamp  `json:"switched,omitempty"`
+	Faults   []attune.Fault `json:"faults,omitempty"`
 }
 
 // CriterionDocument is one criterion of a [RuleDocument].
@@ -145,7 +151,7 @@ func (s *server) testRule(ctx context.Context, in *ruleTestInput) (*ruleTestOutp
 			if err != nil {
 				return nil, err
 			}
-			v = verdictNow(catalog.Rules().Try(rule, e, payload))
+			v = verdictNow(SourcePresent, catalog.Rules().Try(rule, e, payload))
 		}
 		if v.Event = e.ID.String(); e.ID != 0 {
 			v.Accepted = stamp(e.Accepted)

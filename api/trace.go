@@ -114,7 +114,7 @@ func (t *tracing) fromEvent(ctx context.Context, id attune.EventID) error {
 	}
 	v := viewEvent(e, true)
 	t.Event = &v
-	if t.Evaluations, err = t.server.judged(ctx, id); err != nil {
+	if t.Evaluations, err = t.server.judged(ctx, e); err != nil {
 		return err
 	}
 	kept, err := t.server.enforcementsOf(ctx, id)
@@ -135,6 +135,25 @@ func (t *tracing) fromEvent(ctx context.Context, id attune.EventID) error {
 			}
 		}
 		t.Enforcements = append(t.Enforcements, te)
+	}
+	return t.repetitions(ctx, id)
+}
+
+// repetitions are the executions of an event that somebody started again.
+func (t *tracing) repetitions(ctx context.Context, id attune.EventID) error {
+	all, err := t.server.Store.Executions(ctx, persistence.Query{Event: id, Limit: maxTrace})
+	if err != nil {
+		return err
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].RerunOf == 0 || t.seen(all[i].ID) {
+			continue
+		}
+		x, err := t.from(ctx, all[i])
+		if err != nil {
+			return err
+		}
+		t.Executions = append(t.Executions, x)
 	}
 	return nil
 }

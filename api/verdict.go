@@ -14,6 +14,9 @@ const (
 	SourceStored = "stored"
 	// SourceMemory: the engine still remembers it.
 	SourceMemory = "memory"
+	// SourceAgain: judged again by the rules of then, as of then. What it says is
+	// what was said then.
+	SourceAgain = "judged_again"
 	// SourcePresent: judged now, by the rules there are now.
 	SourcePresent = "judged_now"
 )
@@ -26,10 +29,15 @@ type Verdict struct {
 	Event    string `json:"event,omitempty"`
 	Accepted string `json:"accepted,omitempty"`
 	Matched  bool   `json:"matched"`
-	// Source is stored, memory, or judged_now.
+	// Source is stored, memory, judged_again, or judged_now.
 	Source string `json:"source"`
-	// Disabled means that the rule did not judge at all.
-	Disabled bool `json:"disabled,omitempty"`
+	// Disabled means that the rule did not judge at all; Switched is who
+	// disabled it, where that was not its file.
+	Disabled bool          `json:"disabled,omitempty"`
+	Switched *attune.Stamp `json:"switched,omitempty"`
+	// Later means that the rule was not there yet: it did not judge, and this is
+	// what it would say now.
+	Later bool `json:"later,omitempty"`
 	// Changed means that the rule is another today than the one that judged.
 	Changed bool `json:"changed,omitempty"`
 	// Removed means that there is no such rule any more.
@@ -75,8 +83,8 @@ func verdictOf(rule, source string, evaluation []byte) Verdict {
 }
 
 // verdictNow shows a match, the secrets of its parameters masked.
-func verdictNow(m rules.Match) Verdict {
-	v := verdictOf(m.Rule.Ref(), SourcePresent, rules.EncodeEvaluation(m.Evaluation))
+func verdictNow(source string, m rules.Match) Verdict {
+	v := verdictOf(m.Rule.Ref(), source, rules.EncodeEvaluation(m.Evaluation))
 	if !m.Matched {
 		return v
 	}

@@ -50,8 +50,10 @@ type EnforcementView struct {
 // ExecutionView is an execution as the API shows it. Durations are text such as
 // 1m30s in all views.
 type ExecutionView struct {
-	ID         string `json:"id"`
-	Action     string `json:"action"`
+	ID     string `json:"id"`
+	Action string `json:"action"`
+	// RerunOf is the execution that it repeats.
+	RerunOf    string `json:"rerun_of,omitempty"`
 	ActionHash string `json:"action_hash"`
 	Runner     string `json:"runner"`
 	Status     string `json:"status"`
@@ -159,7 +161,7 @@ func viewEnforcement(e *attune.Enforcement, payload bool) EnforcementView {
 // viewExecution shows an execution; with payload its secrets must be known.
 func viewExecution(x *attune.Execution, payload bool, hide secrets) ExecutionView {
 	v := ExecutionView{
-		ID: x.ID.String(), Action: x.Action, ActionHash: x.ActionHash, Runner: x.Runner, Status: x.Status.String(), Terminal: x.Status.Terminal(),
+		ID: x.ID.String(), Action: x.Action, RerunOf: x.RerunOf.String(), ActionHash: x.ActionHash, Runner: x.Runner, Status: x.Status.String(), Terminal: x.Status.Terminal(),
 		Cause: x.Cause.String(), Reason: x.Reason, Until: stamp(x.Until), Attempt: x.Attempt, Worker: x.Worker, Incarnation: x.Incarnation,
 		Rule: x.Rule, Trigger: x.Trigger, Event: x.Event.String(), Enforcement: x.Enforcement.String(), Parent: x.Parent.String(), Root: x.Root.String(),
 		Correlation: x.Chain.Correlation, Traceparent: x.Chain.Traceparent, Principal: x.Chain.Principal,

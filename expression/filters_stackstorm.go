@@ -54,6 +54,7 @@ func (r *run) regex(text string, source, ignoreCase any, anchored, all bool) (*p
 		if re, err = pattern.Compile(s, o); err != nil {
 			return nil, typeFault("%v", err)
 		}
+		re = re.With(r.patience)
 		if r.patterns == nil {
 			r.patterns = map[compiled]*pattern.Regex{}
 		}

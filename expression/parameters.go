@@ -74,6 +74,7 @@ func (p *Parameters) Render(scope Scope) (map[string]any, error) {
 	out := make(map[string]any, len(p.names))
 	failed := map[string]bool{}
 	var errs []error
+	purse := &Purse{}
 next:
 	for _, n := range p.names {
 		t := p.trees[n]
@@ -85,7 +86,7 @@ next:
 				}
 			}
 		}
-		v, err := t.renderAt(n, seen)
+		v, err := t.renderAt(n, seen, purse)
 		if err != nil {
 			failed[n] = true
 			errs = append(errs, err)

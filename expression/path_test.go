@@ -31,7 +31,7 @@ func both(t *testing.T, source string, scope Scope) {
 		t.Fatalf("%s is not a path", source)
 	}
 	fast, fastErr := template.Render(scope)
-	slow, slowErr := template.render(scope)
+	slow, slowErr := template.render(scope, &Purse{})
 	if !reflect.DeepEqual(fast, slow) || !reflect.DeepEqual(fastErr, slowErr) {
 		t.Errorf("%s\nfast %#v, %v\nslow %#v, %v", source, fast, fastErr, slow, slowErr)
 	}

@@ -19,6 +19,8 @@ type run struct {
 	// patterns are the regular expressions compiled so far, bounded by what
 	// compiling one costs.
 	patterns map[compiled]*pattern.Regex
+	// patience is what their searches share.
+	patience *pattern.Patience
 }
 
 // frame holds the variables of one loop turn, macro call or template. An inner
@@ -52,8 +54,8 @@ func (u *undefined) fault() error {
 	return &fault{kind: Undefined, message: message, path: u.path, try: "check the name, or give a default as in {{ name | default('') }}"}
 }
 
-func newRun(source string, scope Scope) *run {
-	return &run{source: source, scope: scope, frame: &frame{}, out: &strings.Builder{}}
+func newRun(source string, scope Scope, purse *Purse) *run {
+	return &run{source: source, scope: scope, frame: &frame{}, out: &strings.Builder{}, patience: &purse.Patience}
 }
 
 // spend counts work, see MaxSteps.

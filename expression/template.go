@@ -75,21 +75,39 @@ func (t *Template) Names() []string { return slices.Clone(t.names) }
 // within lists and dicts of the scope stay as they are there). Everything else
 // gives a string. The error is an *Error.
 func (t *Template) Render(scope Scope) (any, error) {
-	if t.fixed != nil {
-		return t.fixed, nil
+	if v, ok, err := t.short(scope); ok || err != nil {
+		return v, err
 	}
-	if t.path != nil {
-		if v, ok, err := t.path.find(scope); ok || err != nil {
-			return v, err
-		}
-	}
-	return t.render(scope)
+	return t.render(scope, &Purse{})
 }
 
-// render is Render without the short cuts.
-func (t *Template) render(scope Scope) (v any, err error) {
+// RenderFrom is Render with a budget that other renders share.
+func (t *Template) RenderFrom(scope Scope, purse *Purse) (any, error) {
+	if v, ok, err := t.short(scope); ok || err != nil {
+		return v, err
+	}
+	return t.render(scope, purse)
+}
+
+// short is what needs no work to be counted: a constant, a plain look-up.
+func (t *Template) short(scope Scope) (any, bool, error) {
+	if t.fixed != nil {
+		return t.fixed, true, nil
+	}
+	if t.path != nil {
+		return t.path.find(scope)
+	}
+	return nil, false, nil
+}
+
+// render is RenderFrom without the short cuts.
+func (t *Template) render(scope Scope, purse *Purse) (v any, err error) {
 	defer rescue(t.source, &err)
-	r := newRun(t.source, scope)
+	if err := purse.open(); err != nil {
+		return nil, locate(t.source, 0, err)
+	}
+	r := newRun(t.source, scope, purse)
+	defer purse.pay(r)
 	if t.whole == nil {
 		if err := r.body(t.body, nil); err != nil {
 			return nil, err
@@ -107,8 +125,11 @@ func (t *Template) render(scope Scope) (v any, err error) {
 
 // RenderText renders the template as text, also where Render would give a
 // native value.
-func (t *Template) RenderText(scope Scope) (text string, err error) {
-	v, err := t.Render(scope)
+func (t *Template) RenderText(scope Scope) (string, error) { return t.RenderTextFrom(scope, &Purse{}) }
+
+// RenderTextFrom is RenderText with a budget that other renders share.
+func (t *Template) RenderTextFrom(scope Scope, purse *Purse) (text string, err error) {
+	v, err := t.RenderFrom(scope, purse)
 	if err != nil {
 		return "", err
 	}
@@ -116,7 +137,8 @@ func (t *Template) RenderText(scope Scope) (text string, err error) {
 		return text, nil
 	}
 	defer rescue(t.source, &err)
-	r := newRun(t.source, scope)
+	r := newRun(t.source, scope, purse)
+	defer purse.pay(r)
 	if text, err = r.text(v); err != nil {
 		return "", locate(t.source, t.whole.at(), err)
 	}

@@ -140,21 +140,26 @@ func (t *Tree) names(set map[string]any) {
 // Render renders every text and returns a new structure; a text that is
 // exactly one {{ }} is replaced by the native value. All errors are reported at
 // once, each a *PathError.
-func (t *Tree) Render(scope Scope) (any, error) { return t.renderAt("", scope) }
+func (t *Tree) Render(scope Scope) (any, error) { return t.renderAt("", scope, &Purse{}) }
 
-func (t *Tree) renderAt(path string, scope Scope) (any, error) {
+// RenderFrom is Render with a budget that other renders share.
+func (t *Tree) RenderFrom(scope Scope, purse *Purse) (any, error) {
+	return t.renderAt("", scope, purse)
+}
+
+func (t *Tree) renderAt(path string, scope Scope, purse *Purse) (any, error) {
 	var errs []error
-	v := t.render(scope, path, &errs)
+	v := t.render(scope, purse, path, &errs)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	return v, nil
 }
 
-func (t *Tree) render(scope Scope, path string, errs *[]error) any {
+func (t *Tree) render(scope Scope, purse *Purse, path string, errs *[]error) any {
 	switch t.kind {
 	case textTree:
-		v, err := t.template.Render(scope)
+		v, err := t.template.RenderFrom(scope, purse)
 		if err != nil {
 			*errs = append(*errs, &PathError{path, err})
 		}
@@ -166,7 +171,7 @@ func (t *Tree) render(scope Scope, path string, errs *[]error) any {
 				out[i] = child.value
 				continue
 			}
-			out[i] = child.render(scope, path+"["+strconv.Itoa(i)+"]", errs)
+			out[i] = child.render(scope, purse, path+"["+strconv.Itoa(i)+"]", errs)
 		}
 		return out
 	case dictTree:
@@ -176,7 +181,7 @@ func (t *Tree) render(scope Scope, path string, errs *[]error) any {
 				out[t.keys[i]] = child.value
 				continue
 			}
-			out[t.keys[i]] = child.render(scope, joinPath(path, t.keys[i]), errs)
+			out[t.keys[i]] = child.render(scope, purse, joinPath(path, t.keys[i]), errs)
 		}
 		return out
 	}

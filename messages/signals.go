@@ -49,6 +49,9 @@ type Admit struct {
 	Proposals                           []Proposal
 	// Missed are the evaluations that did not match, for whoever asks why.
 	Missed []attune.Evaluation
+	// Rerun is a failed enforcement as it is to be once its one proposal, an
+	// execution, is stored; else nil.
+	Rerun *attune.Enforcement
 	// Resumed means that Event is stored, unevaluated, and these are its
 	// proposals.
 	Resumed bool

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/attune-automation/attune"
 	actorrules "github.com/attune-automation/attune/actors/rules"
@@ -16,27 +17,50 @@ import (
 func (n *Node) SetPacks(ctx context.Context, loaded []*attune.Pack) error {
 	n.composing.Lock()
 	defer n.composing.Unlock()
-	return n.SetCatalog(ctx, packs.NewSnapshot(loaded))
+	book, err := n.openBook(ctx)
+	if err != nil {
+		return err
+	}
+	if err := n.SetCatalog(ctx, packs.Compose(loaded, book.overlay())); err != nil {
+		return err
+	}
+	n.loaded = loaded
+	return nil
 }
 
-// SetCatalog makes a snapshot the node's: its actions are stored first, so that
-// what they start can always be told what it began with. Events offered before
-// are judged by the rules they were offered to.
+// SetCatalog makes a snapshot the node's, whatever operators said about rules.
+// Events offered before are judged by the rules they were offered to.
 func (n *Node) SetCatalog(ctx context.Context, s *packs.Snapshot) error {
+	if err := n.keep(ctx, s); err != nil {
+		return err
+	}
+	n.adopt(s)
+	return nil
+}
+
+// keep stores what a snapshot holds before anything is judged by it: what starts
+// can always be told what it began with, and an event by what it was judged.
+func (n *Node) keep(ctx context.Context, s *packs.Snapshot) error {
 	if err := n.actions.keep(ctx, s.Actions()); err != nil {
 		return err
 	}
-	if err := n.keepRevision(ctx, s); err != nil {
-		return err
+	return n.keepRevision(ctx, s)
+}
+
+// adopt judges by a snapshot that is kept.
+func (n *Node) adopt(s *packs.Snapshot) {
+	for _, r := range s.Rules().All() {
+		if len(r.Faults) > 0 && r.Definition.Applied != nil {
+			n.tree.Log.Warn("an applied rule does not load", slog.String("rule", r.Ref()), slog.String("fault", r.Faults[0].String()))
+		}
 	}
 	n.catalog.Store(s)
 	changed := actorrules.Changed{Revision: s.Revision(), Judge: n.judge(s.Rules())}
 	if n.pid == nil { // the tree is not started: nobody else reads it
 		n.rules = changed
-		return nil
+		return
 	}
 	n.tree.Tell(n.tree.Rules, &changed)
-	return nil
 }
 
 // judge makes the pure judge of a set of rules.

@@ -69,6 +69,8 @@ type Node struct {
 	catalog  atomic.Pointer[packs.Snapshot]
 	// composing makes one catalogue follow the other.
 	composing sync.Mutex
+	loaded    []*attune.Pack // guarded by composing
+	past      past
 	rules     rules.Changed
 	started   time.Time
 	// window holds a token per request that is not yet durable.

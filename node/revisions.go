@@ -2,9 +2,14 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/attune-automation/attune"
@@ -17,12 +22,17 @@ import (
 )
 
 // revision is one set of rules with the actions they call, as it is stored: an
-// event that was admitted and not judged to the end is judged by the rules it
-// was admitted under, also when the packs have changed and the node was
-// restarted.
+// event is judged again by the rules it was admitted under, also when the packs
+// have changed and the node was restarted. It names rows, which are stored by
+// content: a revision that differs in one rule costs that rule and the names.
+// Rows that hold secrets are sealed, and their names say with which key.
 type revision struct {
-	Rules   []ruleRow   `json:"rules"`
-	Actions []actionRow `json:"actions"`
+	RuleRows   []string `json:"rule_rows"`
+	ActionRows []string `json:"action_rows"`
+	// Rules and Actions are the rows themselves, in revisions that were stored
+	// before rows had names.
+	Rules   []json.RawMessage `json:"rules,omitempty"`
+	Actions []json.RawMessage `json:"actions,omitempty"`
 }
 
 type ruleRow struct {
@@ -31,6 +41,8 @@ type ruleRow struct {
 	// whole.
 	Parameters json.RawMessage   `json:"rule_parameters"`
 	Patterns   []json.RawMessage `json:"patterns"`
+	// Faults are why it did not load.
+	Faults []attune.Fault `json:"faults,omitempty"`
 }
 
 type actionRow struct {
@@ -40,10 +52,14 @@ type actionRow struct {
 	Defaults map[string]json.RawMessage `json:"defaults"`
 }
 
-// revisionKey is the key of a revision in the store, sealed with a key or, where
-// that is none, not sealed.
+// revisionKey is the key of a revision in the store: of one with sealed rows
+// that of their key, so that with another key it is stored anew, and is found
+// under either.
 func revisionKey(n int64, keyID string) string {
-	name := "rules-" + strconv.FormatInt(n, 16)
+	return keyed("rules-"+strconv.FormatInt(n, 16), keyID)
+}
+
+func keyed(name, keyID string) string {
 	if keyID != "" {
 		name += "-" + keyID
 	}
@@ -53,43 +69,204 @@ func revisionKey(n int64, keyID string) string {
 // keepRevision stores the rules of a snapshot under its revision.
 func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
 	var r revision
+	var defs []persistence.Definition
+	keyID := ""
+	row := func(names *[]string, kind, ref string, body []byte, secrets bool) error {
+		sum := sha256.Sum256(body)
+		name := "row-" + hex.EncodeToString(sum[:16])
+		if secrets {
+			var err error
+			if keyID, body, err = n.sealRow(name, body); err != nil {
+				return err
+			}
+			name = keyed(name, keyID)
+		}
+		*names = append(*names, name)
+		defs = append(defs, persistence.Definition{Hash: name, Kind: kind, Ref: ref, Body: body})
+		return nil
+	}
 	seen := map[string]bool{}
 	for _, rule := range s.Rules().All() {
-		def := *rule.Definition
-		row := ruleRow{Rule: &def, Parameters: rules.AppendJSON(nil, any(def.Parameters))}
-		for _, c := range def.Criteria {
-			row.Patterns = append(row.Patterns, rules.AppendJSON(nil, c.Pattern))
+		body, err := encodeRule(rule.Definition, rule.Faults)
+		if err == nil {
+			err = row(&r.RuleRows, "rule-row", rule.Ref(), body, ruleHoldsSecrets(rule.Definition, rule.Action))
 		}
-		r.Rules = append(r.Rules, row)
-		if a := rule.Action; a != nil && !seen[a.Ref] {
+		if a := rule.Action; err == nil && a != nil && !seen[a.Ref] {
 			seen[a.Ref] = true
-			kept := actionRow{Action: a, Timeout: a.Timeout, Hidden: a.Hidden, Defaults: map[string]json.RawMessage{}}
-			for name, p := range a.Parameters {
-				if p.HasDefault {
-					kept.Defaults[name] = rules.AppendJSON(nil, p.Default)
-				}
+			if body, err = encodeAction(a); err == nil {
+				err = row(&r.ActionRows, "action-row", a.Ref, body, actionHoldsSecrets(a))
 			}
-			r.Actions = append(r.Actions, kept)
+		}
+		if err != nil {
+			return fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
 		}
 	}
-	body, keyID, err := n.sealRevision(revisionKey(s.Revision(), ""), &r)
+	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
 	}
 	key := revisionKey(s.Revision(), keyID)
-	if err := n.parts.Store.PutDefinitions(ctx, []persistence.Definition{{Hash: key, Kind: "rules", Ref: key, Body: body}}); err != nil {
+	if err := n.parts.Store.PutDefinitions(ctx, append(defs, persistence.Definition{Hash: key, Kind: "rules", Ref: key, Body: body})); err != nil {
 		return fmt.Errorf("store rules revision %d: %w", s.Revision(), err)
 	}
 	return nil
 }
 
-// revision reads a revision, sealed with one of our keys or not at all.
-func (n *Node) revision(number int64) (*revision, error) {
-	keys := n.parts.Secrets.KeyIDs()
-	for _, keyID := range append(keys[:len(keys):len(keys)], "") {
-		def, err := n.parts.Store.Definition(context.Background(), revisionKey(number, keyID))
+func encodeRule(r *attune.Rule, faults []attune.Fault) ([]byte, error) {
+	row := ruleRow{Rule: r, Parameters: rules.AppendJSON(nil, any(r.Parameters)), Faults: faults}
+	for _, c := range r.Criteria {
+		row.Patterns = append(row.Patterns, rules.AppendJSON(nil, c.Pattern))
+	}
+	return json.Marshal(row)
+}
+
+func decodeRule(body []byte) (*attune.Rule, []attune.Fault, error) {
+	row := ruleRow{Rule: &attune.Rule{}}
+	if err := json.Unmarshal(body, &row); err != nil {
+		return nil, nil, err
+	}
+	v, err := expression.DecodeJSON(row.Parameters)
+	if err != nil {
+		return nil, nil, err
+	}
+	row.Rule.Parameters, _ = v.(map[string]any)
+	for i, text := range row.Patterns[:min(len(row.Patterns), len(row.Criteria))] {
+		if row.Criteria[i].Pattern, err = expression.DecodeJSON(text); err != nil {
+			return nil, nil, err
+		}
+	}
+	return row.Rule, row.Faults, nil
+}
+
+func encodeAction(a *attune.Action) ([]byte, error) {
+	row := actionRow{Action: a, Timeout: a.Timeout, Hidden: a.Hidden, Defaults: map[string]json.RawMessage{}}
+	for name, p := range a.Parameters {
+		if p.HasDefault {
+			row.Defaults[name] = rules.AppendJSON(nil, p.Default)
+		}
+	}
+	return json.Marshal(row)
+}
+
+func decodeAction(body []byte) (*attune.Action, error) {
+	row := actionRow{Action: &attune.Action{}}
+	if err := json.Unmarshal(body, &row); err != nil {
+		return nil, err
+	}
+	row.Action.Timeout, row.Action.Hidden = row.Timeout, row.Hidden
+	for name, text := range row.Defaults {
+		v, err := expression.DecodeJSON(text)
+		if err != nil {
+			return nil, err
+		}
+		if p := row.Parameters[name]; p != nil {
+			p.Default, p.HasDefault = v, true
+		}
+	}
+	return row.Action, nil
+}
+
+// past are the revisions that were read last.
+type past struct {
+	mu   sync.Mutex
+	sets []*rules.Set // the newest last; guarded by mu
+}
+
+// maxPast bounds the revisions held compiled besides the present one. Who
+// explains old events one after the other reads each once.
+const maxPast = 8
+
+func (p *past) find(number int64) *rules.Set {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.sets {
+		if s.Revision() == number {
+			return s
+		}
+	}
+	return nil
+}
+
+func (p *past) add(s *rules.Set) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sets = append(p.sets, s); len(p.sets) > maxPast {
+		p.sets = slices.Delete(p.sets, 0, 1)
+	}
+}
+
+// RulesAt implements api.Engine.
+func (n *Node) RulesAt(ctx context.Context, number int64) (*rules.Set, error) {
+	if s := n.catalog.Load().Rules(); s.Revision() == number {
+		return s, nil
+	}
+	if s := n.past.find(number); s != nil {
+		return s, nil
+	}
+	s, err := n.readRevision(ctx, number)
+	if err != nil {
+		return nil, fmt.Errorf("rules revision %d: %w", number, err)
+	}
+	n.past.add(s)
+	return s, nil
+}
+
+// judgeAt is the judge of a stored revision. It reads the store: call it on a
+// lent turn.
+func (n *Node) judgeAt(number int64) (actorrules.Judge, error) {
+	s, err := n.RulesAt(context.Background(), number)
+	if err != nil {
+		return nil, err
+	}
+	return n.judge(s), nil
+}
+
+func (n *Node) readRevision(ctx context.Context, number int64) (*rules.Set, error) {
+	r, err := n.revision(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	actions := map[string]*attune.Action{}
+	err = n.eachRow(ctx, r.Actions, r.ActionRows, func(body []byte) error {
+		a, err := decodeAction(body)
 		if err == nil {
-			return n.openRevision(revisionKey(number, ""), def.Body)
+			actions[a.Ref] = a
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []*rules.Rule
+	err = n.eachRow(ctx, r.Rules, r.RuleRows, func(body []byte) error {
+		def, faults, err := decodeRule(body)
+		if err != nil {
+			return err
+		}
+		var one *rules.Rule
+		if len(faults) == 0 {
+			one, faults = rules.Compile(def, actions[def.Action])
+		}
+		if len(faults) > 0 { // then, or for this program, which is another
+			one = rules.Broken(def, faults)
+		}
+		all = append(all, one)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rules.NewSet(number, all), nil
+}
+
+// revision reads a revision whose rows are sealed with one of our keys, or not
+// at all.
+func (n *Node) revision(ctx context.Context, number int64) (*revision, error) {
+	for _, keyID := range append(slices.Clone(n.parts.Secrets.KeyIDs()), "") {
+		def, err := n.parts.Store.Definition(ctx, revisionKey(number, keyID))
+		if err == nil {
+			r := &revision{}
+			return r, json.Unmarshal(def.Body, r)
 		}
 		if attune.KindOf(err) != attune.NotFound {
 			return nil, err
@@ -99,57 +276,26 @@ func (n *Node) revision(number int64) (*revision, error) {
 		Try: "put the file attune.key of its time back into the data folder, as attune.key.old, and start again"}
 }
 
-// judgeAt is the judge of a stored revision. It reads the store: call it on a
-// lent turn.
-func (n *Node) judgeAt(number int64) (actorrules.Judge, error) {
-	r, err := n.revision(number)
-	if err != nil {
-		return nil, fmt.Errorf("read rules revision %d: %w", number, err)
-	}
-	actions := map[string]*attune.Action{}
-	for _, row := range r.Actions {
-		if err := row.restore(); err != nil {
-			return nil, fmt.Errorf("decode action %s of rules revision %d: %w", row.Ref, number, err)
+// eachRow calls f with the rows that stand in the revision, then with those that
+// it names.
+func (n *Node) eachRow(ctx context.Context, rows []json.RawMessage, names []string, f func(body []byte) error) error {
+	for _, body := range rows {
+		if err := f(body); err != nil {
+			return err
 		}
-		actions[row.Ref] = row.Action
 	}
-	var compiled []*rules.Rule
-	for _, row := range r.Rules {
-		if err := row.restore(); err != nil {
-			return nil, fmt.Errorf("decode rule %s of rules revision %d: %w", row.Ref, number, err)
-		}
-		one, faults := rules.Compile(row.Rule, actions[row.Action])
-		if len(faults) > 0 {
-			return nil, fmt.Errorf("compile rule %s of rules revision %d: %s", row.Ref, number, faults[0])
-		}
-		compiled = append(compiled, one)
-	}
-	return n.judge(rules.NewSet(number, compiled)), nil
-}
-
-func (row actionRow) restore() error {
-	row.Action.Timeout, row.Action.Hidden = row.Timeout, row.Hidden
-	for name, text := range row.Defaults {
-		v, err := expression.DecodeJSON(text)
+	for _, name := range names {
+		def, err := n.parts.Store.Definition(ctx, name)
 		if err != nil {
 			return err
 		}
-		if p := row.Parameters[name]; p != nil {
-			p.Default, p.HasDefault = v, true
+		parts := strings.SplitN(name, "-", 3) // the third is the id of a key
+		body, err := n.openRow(strings.Join(parts[:2], "-"), def.Body)
+		if err == nil {
+			err = f(body)
 		}
-	}
-	return nil
-}
-
-func (row ruleRow) restore() error {
-	v, err := expression.DecodeJSON(row.Parameters)
-	if err != nil {
-		return err
-	}
-	row.Rule.Parameters, _ = v.(map[string]any)
-	for i, text := range row.Patterns {
-		if row.Criteria[i].Pattern, err = expression.DecodeJSON(text); err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", def.Kind, def.Ref, err)
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/packs"
@@ -46,66 +45,49 @@ func (n *Node) masked(ctx context.Context, id attune.ExecutionID, text string) (
 	return mask.Text(text), nil
 }
 
-// sealedBody is a revision whose rules or actions hold secrets.
+// sealedBody is a row that holds secrets, of a revision or an applied rule, as it
+// is stored.
 type sealedBody struct {
 	Sealed string `json:"sealed"`
 }
 
-// holdsSecrets tells that a revision must not be stored readable.
-func (r *revision) holdsSecrets() bool {
-	actions := map[string]*attune.Action{}
-	for _, row := range r.Actions {
-		actions[row.Ref] = row.Action
-		if len(row.Hidden) > 0 {
+// ruleHoldsSecrets tells that a rule gives something to a secret parameter. What
+// a rule without its action gives is taken for secret.
+func ruleHoldsSecrets(r *attune.Rule, a *attune.Action) bool {
+	for name := range r.Parameters {
+		if a == nil || a.Parameters[name] != nil && a.Parameters[name].Secret {
 			return true
-		}
-		for _, p := range row.Parameters {
-			if p.Secret && (p.Default != nil || len(p.Enum) > 0) {
-				return true
-			}
-		}
-	}
-	for _, row := range r.Rules {
-		a := actions[row.Action]
-		for name := range row.Rule.Parameters {
-			if a != nil && a.Parameters[name] != nil && a.Parameters[name].Secret {
-				return true
-			}
 		}
 	}
 	return false
 }
 
-// sealRevision is a revision as it is stored, and the name of its key if it is
-// sealed: with another key it is stored anew, and found under either.
-func (n *Node) sealRevision(name string, r *revision) (body []byte, keyID string, err error) {
-	body, err = json.Marshal(r)
-	if err != nil || !r.holdsSecrets() {
-		return body, "", err
-	}
-	text, err := n.parts.Secrets.SealText(name, body)
-	if err != nil {
-		return nil, "", err
-	}
-	body, err = json.Marshal(sealedBody{text})
-	return body, n.parts.Secrets.KeyIDs()[0], err
-}
-
-// openRevision is the way back.
-func (n *Node) openRevision(name string, body []byte) (*revision, error) {
-	var seal sealedBody
-	if err := json.Unmarshal(body, &seal); err != nil {
-		return nil, fmt.Errorf("decode: %w", err)
-	}
-	if seal.Sealed != "" {
-		var err error
-		if body, err = n.parts.Secrets.OpenText(name, seal.Sealed); err != nil {
-			return nil, err
+// actionHoldsSecrets tells that the definition of an action says secrets.
+func actionHoldsSecrets(a *attune.Action) bool {
+	for _, p := range a.Parameters {
+		if p.Secret && (p.Default != nil || len(p.Enum) > 0) {
+			return true
 		}
 	}
-	r := &revision{}
-	if err := json.Unmarshal(body, r); err != nil {
-		return nil, fmt.Errorf("decode: %w", err)
+	return len(a.Hidden) > 0
+}
+
+// sealRow is a row as it is stored, and the id of the key. It is bound to its
+// name.
+func (n *Node) sealRow(name string, body []byte) (keyID string, sealed []byte, err error) {
+	text, err := n.parts.Secrets.SealText(name, body)
+	if err != nil {
+		return "", nil, err
 	}
-	return r, nil
+	sealed, err = json.Marshal(sealedBody{text})
+	return n.parts.Secrets.KeyIDs()[0], sealed, err
+}
+
+// openRow is the way back, of a row that may not be sealed.
+func (n *Node) openRow(name string, body []byte) ([]byte, error) {
+	var seal sealedBody
+	if err := json.Unmarshal(body, &seal); err != nil || seal.Sealed == "" {
+		return body, err
+	}
+	return n.parts.Secrets.OpenText(name, seal.Sealed)
 }

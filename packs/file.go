@@ -21,10 +21,23 @@ func ReadRule(file string) (*attune.Rule, []attune.Fault) {
 	}
 	l := &loading{files: os.DirFS(dir), shown: dir, pack: &attune.Pack{}, taken: map[string]attune.Position{}}
 	s, v := l.read(name)
+	return l.loose(s, v, packAround(dir))
+}
+
+// ParseRule reads a rule that is in no file; faults name it by name. It is as for
+// [ReadRule], of no folder.
+func ParseRule(name string, text []byte) (*attune.Rule, []attune.Fault) {
+	l := &loading{pack: &attune.Pack{}, taken: map[string]attune.Position{}}
+	s := &source{name: name}
+	return l.loose(s, s.parse(text), "")
+}
+
+// loose reads the one rule of a source, of the pack around it.
+func (l *loading) loose(s *source, v *value, around string) (*attune.Rule, []attune.Fault) {
 	if v == nil {
 		return nil, s.faults
 	}
-	l.pack.Ref = packAround(dir)
+	l.pack.Ref = around
 	if l.pack.Ref == "" {
 		l.pack.Ref = v.named("pack")
 	}
@@ -57,3 +70,6 @@ func (v *value) named(name string) string {
 	}
 	return ""
 }
+
+// IsName tells whether a text can be the name of a pack, or of what is in one.
+func IsName(s string) bool { return reference.MatchString(s) }

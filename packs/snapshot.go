@@ -29,11 +29,30 @@ type Snapshot struct {
 	rules    *rules.Set
 }
 
-// NewSnapshot joins packs and checks what they say about each other: a pack
-// that is there twice (the first one counts), and rules that name an unknown
-// trigger or action or cannot be compiled. Such rules are left out and become
-// faults of their pack in [Snapshot.Packs]; the packs given are not changed.
-func NewSnapshot(loaded []*attune.Pack) *Snapshot {
+// Overlay is what operators said about rules beside the packs.
+type Overlay struct {
+	// Rules lie in no pack's folder; no two have one ref.
+	Rules []*attune.Rule
+	// Switches say by ref whether a rule is enabled, whatever its file says. One
+	// of a rule that is not there waits for it.
+	Switches map[string]Switch
+}
+
+// Switch is whether a rule is enabled, and who said so.
+type Switch struct {
+	Enabled bool
+	Stamp   *attune.Stamp
+}
+
+// NewSnapshot joins packs without an overlay.
+func NewSnapshot(loaded []*attune.Pack) *Snapshot { return Compose(loaded, Overlay{}) }
+
+// Compose joins packs and an overlay, and checks what they say about each other:
+// a pack that is there twice (the first one counts), an applied rule with the
+// ref of a pack's (the pack's counts), and rules that name an unknown trigger or
+// action or cannot be compiled. Such rules are broken in [Snapshot.Rules], and
+// those of a pack faults of it in [Snapshot.Packs]; what is given is not changed.
+func Compose(loaded []*attune.Pack, over Overlay) *Snapshot {
 	s := &Snapshot{
 		actions: map[string]*attune.Action{}, schemas: map[string]*rules.Schema{},
 		triggers: map[string]*attune.Trigger{}, webhooks: map[string][]*rules.Webhook{},
@@ -62,8 +81,9 @@ func NewSnapshot(loaded []*attune.Pack) *Snapshot {
 	}
 	var compiled []*rules.Rule
 	for _, p := range s.packs {
-		compiled = append(compiled, s.compile(p)...)
+		compiled = append(compiled, s.compile(p, over)...)
 	}
+	compiled = append(compiled, s.apply(compiled, over)...)
 	for _, hooks := range s.webhooks {
 		slices.SortFunc(hooks, func(a, b *rules.Webhook) int { return strings.Compare(a.Trigger.Ref, b.Trigger.Ref) })
 	}
@@ -102,20 +122,60 @@ func (s *Snapshot) listen(t *attune.Trigger) {
 }
 
 // compile compiles the rules of a pack and leaves those with faults out of it.
-func (s *Snapshot) compile(p *attune.Pack) []*rules.Rule {
+func (s *Snapshot) compile(p *attune.Pack, over Overlay) []*rules.Rule {
 	var compiled []*rules.Rule
 	var sound []*attune.Rule
 	for _, r := range p.Rules {
-		one, faults := s.Compile(r)
-		if len(faults) == 0 {
-			compiled = append(compiled, one)
-			sound = append(sound, r)
-			s.instantiate(r)
+		one := s.take(over.switched(r))
+		compiled = append(compiled, one)
+		if len(one.Faults) == 0 {
+			sound = append(sound, one.Definition)
 		}
-		p.Faults = append(p.Faults, faults...)
+		p.Faults = append(p.Faults, one.Faults...)
 	}
 	p.Rules = sound
 	return compiled
+}
+
+// take compiles one rule that is to be in the snapshot.
+func (s *Snapshot) take(r *attune.Rule) *rules.Rule {
+	one, faults := s.Compile(r)
+	if len(faults) > 0 {
+		return rules.Broken(r, faults)
+	}
+	s.instantiate(r)
+	return one
+}
+
+// apply compiles the rules that lie in no pack's folder. One with the ref of a
+// pack's rule is left out, a fault of that pack.
+func (s *Snapshot) apply(ofPacks []*rules.Rule, over Overlay) (applied []*rules.Rule) {
+	for _, r := range over.Rules {
+		i := slices.IndexFunc(ofPacks, func(o *rules.Rule) bool { return o.Ref() == r.Ref })
+		if i < 0 {
+			applied = append(applied, s.take(over.switched(r)))
+			continue
+		}
+		for _, p := range s.packs {
+			if p.Ref == ofPacks[i].Definition.Pack {
+				p.Faults = append(p.Faults, attune.Fault{Where: r.At.String(), Message: "the applied rule " + r.Ref + " is left out: " +
+					ofPacks[i].Definition.At.File + " has a rule of that name", Try: "attune rule delete " + r.Ref})
+				break
+			}
+		}
+	}
+	return applied
+}
+
+// switched is the rule as an operator wants it.
+func (o Overlay) switched(r *attune.Rule) *attune.Rule {
+	by, said := o.Switches[r.Ref]
+	if !said {
+		return r
+	}
+	own := *r
+	own.Enabled, own.Switched = by.Enabled, by.Stamp
+	return &own
 }
 
 // Compile compiles a rule that need not be in any pack, for the actions and
@@ -182,6 +242,9 @@ func (s *Snapshot) contentRevision(compiled []*rules.Rule) int64 {
 	}
 	for _, r := range compiled { // sorted by pack and file
 		line("rule", r.Ref(), r.Definition.Hash)
+		if by := r.Definition.Switched; by != nil {
+			line("switch", r.Ref(), fmt.Sprint(r.Definition.Enabled, by.At.UnixMilli(), by.By))
+		}
 	}
 	return int64(binary.BigEndian.Uint64(sum.Sum(nil)) >> 11)
 }
@@ -193,7 +256,7 @@ func (s *Snapshot) Revision() int64 { return s.revision }
 // Packs are all packs, sorted by ref, with what loaded and every fault.
 func (s *Snapshot) Packs() []*attune.Pack { return s.packs }
 
-// Rules are the compiled rules.
+// Rules are the compiled rules, and the broken ones.
 func (s *Snapshot) Rules() *rules.Set { return s.rules }
 
 // Actions are all actions, sorted by ref, refused ones included.

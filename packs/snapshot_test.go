@@ -57,8 +57,16 @@ func TestRulesThatNameWhatIsNotThereAreFaults(t *testing.T) {
 			t.Errorf("no fault %q in\n%s", want, text)
 		}
 	}
-	if got := s.Rules().For("p.deployed"); len(got) != 2 || got[0].Ref() != "p.good" || got[1].Ref() != "p.refused" {
-		t.Errorf("got %v", got)
+	got := s.Rules().For("p.deployed")
+	if len(got) != 4 || got[0].Ref() != "p.d" || got[1].Ref() != "p.f" || got[2].Ref() != "p.good" || got[3].Ref() != "p.refused" {
+		t.Fatalf("got %v", got)
+	}
+	m := got[0].Judge(&attune.Event{}, nil)
+	if m.Matched || m.Evaluation.Error != "the rule does not load: p/rules/d.yaml:1:1: core.noop has no parameter message (it takes none)" {
+		t.Errorf("of a broken rule: %+v", m)
+	}
+	if len(got[2].Faults) > 0 || !got[2].Judge(&attune.Event{}, nil).Matched {
+		t.Errorf("a broken rule harms another: %+v", got[2])
 	}
 	if m := s.Rules().Rule("p.refused").Judge(&attune.Event{}, nil); m.Failure == nil || m.Failure.Code != rules.CodeAction {
 		t.Errorf("got %+v", m)

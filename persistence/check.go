@@ -32,6 +32,8 @@ func Check(op Op) string {
 		return checkGroup(op.Enforcements, op.Executions)
 	case *Save:
 		return checkExecution(op.Execution)
+	case *Rerun:
+		return checkGroup([]*attune.Enforcement{op.Enforcement}, []*attune.Execution{op.Execution})
 	case *SaveWorker:
 		return checkWorker(op.Worker)
 	case *RaiseIDHigh:

@@ -7,8 +7,8 @@ import (
 	"github.com/attune-automation/attune"
 )
 
-// Op is one operation of a flush: [Admit], [Extend], [Save], [SaveWorker],
-// [RaiseIDHigh] or [Announced].
+// Op is one operation of a flush: [Admit], [Extend], [Rerun], [Save],
+// [SaveWorker], [RaiseIDHigh] or [Announced].
 type Op interface {
 	// Key orders the operations of a flush and is unique within one.
 	Key() OpKey
@@ -200,7 +200,8 @@ func (o Outcome) String() string {
 // Answer is one operation's outcome.
 type Answer struct {
 	Outcome Outcome
-	// First is the id that had the dedupe key first, with Duplicate.
+	// First is the id that had the dedupe key first, with Duplicate; of a Rerun
+	// the execution that the enforcement has.
 	First attune.ID
 	// Skipped are the rules of an Admit or Extend whose enforcement was there
 	// before, so that their executions were left out.

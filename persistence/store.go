@@ -16,6 +16,7 @@ type Store interface {
 	Loader
 	Reader
 	Catalog
+	Rulebook
 	Output
 	Audit
 	// Stats counts what this store has written since it was opened.

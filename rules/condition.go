@@ -63,7 +63,7 @@ func compileWhen(c attune.Criterion) (*when, []attune.Fault) {
 // is an error, since it is most likely not what was meant.
 func (w *when) judge(on *occasion) attune.CriterionResult {
 	result := attune.CriterionResult{Path: w.Path, Type: w.Type, Right: true}
-	v, err := w.template.Render(on.scope())
+	v, err := w.template.RenderFrom(on.scope(), &on.purse)
 	if err != nil {
 		result.Error = "it cannot be rendered: " + err.Error()
 		return result

@@ -16,6 +16,8 @@ type occasion struct {
 	// at is when the event was accepted: the present of all that judge it.
 	at   time.Time
 	made expression.Scope
+	// purse is what all templates and regular expressions of the rule share.
+	purse expression.Purse
 	// searched counts the comparisons of searches, see maxSearchWork.
 	searched int
 }
@@ -113,7 +115,7 @@ func (c *criterion) prepare(on *occasion) (right any, t test, err error) {
 	if c.pattern.constant() {
 		return c.pattern.value, c.test, nil
 	}
-	if right, err = c.pattern.render(on.scope()); err != nil {
+	if right, err = c.pattern.render(on.scope(), &on.purse); err != nil {
 		return nil, nil, errors.New("its pattern cannot be rendered: " + err.Error())
 	}
 	if !c.decides(right) {

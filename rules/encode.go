@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/attune-automation/attune"
@@ -31,6 +32,13 @@ func EncodeEvaluation(e attune.Evaluation) []byte {
 	b = strconv.AppendBool(b, e.Matched)
 	if e.Disabled {
 		b = append(b, `,"disabled":true`...)
+	}
+	if s := e.Switched; s != nil {
+		b = append(b, `,"switched":{"by":`...)
+		b = appendText(b, s.By)
+		b = append(b, `,"at":`...)
+		b = appendText(b, s.At.Format(time.RFC3339Nano))
+		b = append(b, '}')
 	}
 	for i, c := range e.Criteria {
 		if i == 0 {

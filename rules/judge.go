@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune"
-	"github.com/attune-automation/attune/expression"
 	"github.com/attune-automation/attune/secret"
 )
 
@@ -55,7 +54,11 @@ func (r *Rule) Judge(event *attune.Event, payload any) Match { return r.judge(ev
 func (r *Rule) judge(event *attune.Event, payload any, matched []string) Match {
 	m := Match{Rule: r, Evaluation: attune.Evaluation{Rule: r.Definition.Ref, Event: event.ID}}
 	if !r.Definition.Enabled {
-		m.Evaluation.Disabled = true
+		m.Evaluation.Disabled, m.Evaluation.Switched = true, r.Definition.Switched
+		return m
+	}
+	if len(r.Faults) > 0 {
+		m.Evaluation.Error = "the rule does not load: " + listed(r.Faults)
 		return m
 	}
 	if len(r.criteria) > 0 && empty(payload) {
@@ -78,7 +81,7 @@ func (r *Rule) judge(event *attune.Event, payload any, matched []string) Match {
 		return m
 	}
 	m.Matched, m.Evaluation.Matched = true, true
-	r.prepare(&m, on.scope())
+	r.prepare(&m, on)
 	return m
 }
 
@@ -98,7 +101,7 @@ func empty(payload any) bool {
 }
 
 // prepare renders, checks and encodes the parameters.
-func (r *Rule) prepare(m *Match, scope expression.Scope) {
+func (r *Rule) prepare(m *Match, on *occasion) {
 	if r.Action != nil {
 		reason := r.Action.Refusal
 		if !r.Action.Enabled {
@@ -113,7 +116,7 @@ func (r *Rule) prepare(m *Match, scope expression.Scope) {
 	var faults []attune.Fault
 	for i := range r.parameters {
 		p := &r.parameters[i]
-		v, err := p.value.render(scope)
+		v, err := p.value.render(on.scope(), &on.purse)
 		if err != nil {
 			faults = append(faults, r.schema.conceal(p.name, "it cannot be rendered", treeFaults("parameters."+p.name, err))...)
 			continue
@@ -140,16 +143,13 @@ func (r *Rule) prepare(m *Match, scope expression.Scope) {
 		if r.schema != nil {
 			r.schema.mask(given, nil, faults)
 		}
-		texts := make([]string, len(faults))
-		for i, f := range faults {
-			texts[i] = f.String()
-		}
-		m.Failure = &attune.Failure{Code: code, Message: strings.Join(texts, "; ")}
+		m.Failure = &attune.Failure{Code: code, Message: listed(faults)}
 		return
 	}
-	encoded := AppendJSON(make([]byte, 0, 128), params)
-	if len(encoded) > MaxParameters {
-		m.Failure = &attune.Failure{Code: CodeParameters, Message: fmt.Sprintf("the parameters have %d bytes, at most %d are allowed", len(encoded), MaxParameters)}
+	limited := encoder{limit: MaxParameters}
+	encoded, whole := limited.value(make([]byte, 0, 128), any(params), 0)
+	if !whole {
+		m.Failure = &attune.Failure{Code: CodeParameters, Message: fmt.Sprintf("the parameters are too large: at most %d bytes are allowed", MaxParameters)}
 		return
 	}
 	m.Parameters = encoded
@@ -159,4 +159,19 @@ func (r *Rule) prepare(m *Match, scope expression.Scope) {
 	if r.Action != nil {
 		m.Timeout = Timeout(r.Action, params)
 	}
+}
+
+// maxListed is how many faults one text holds; nobody reads more at once.
+const maxListed = 20
+
+// listed is faults as one text.
+func listed(faults []attune.Fault) string {
+	var texts []string
+	for _, f := range faults[:min(len(faults), maxListed)] {
+		texts = append(texts, f.String())
+	}
+	if more := len(faults) - maxListed; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, "; ")
 }

@@ -58,6 +58,10 @@ func negated(compare func(left, right any) (bool, error)) func(left, right any) 
 
 // onTexts compares texts only, without case if told so.
 func onTexts(ignoreCase bool, compare func(left, right string) bool) operator {
+	return onTextsOr(ignoreCase, func(left, right string) (bool, error) { return compare(left, right), nil })
+}
+
+func onTextsOr(ignoreCase bool, compare func(left, right string) (bool, error)) operator {
 	return operator{bind: func(right any) (test, error) {
 		r, ok := right.(string)
 		if !ok {
@@ -74,7 +78,7 @@ func onTexts(ignoreCase bool, compare func(left, right string) bool) operator {
 			if ignoreCase {
 				l = lower(l)
 			}
-			return compare(l, r), nil
+			return compare(l, r)
 		}, nil
 	}}
 }
@@ -89,12 +93,12 @@ func matching(o pattern.Options) operator {
 		if err != nil {
 			return nil, err
 		}
-		return func(left any, _ *occasion) (bool, error) {
+		return func(left any, on *occasion) (bool, error) {
 			text, ok := left.(string)
 			if !ok {
 				return false, fmt.Errorf("%s cannot be searched with a regular expression", typeOf(left))
 			}
-			return re.Match(text)
+			return re.With(&on.purse.Patience).Match(text)
 		}, nil
 	}}
 }
@@ -121,7 +125,7 @@ var operators = map[string]operator{
 	"greaterthan": ordered(1), "gt": ordered(1),
 	"timediff_lt": aged(-1), "td_lt": aged(-1),
 	"timediff_gt": aged(1), "td_gt": aged(1),
-	"matchwildcard": onTexts(false, wildcard),
+	"matchwildcard": onTextsOr(false, wildcard),
 	"regex":         matching(pattern.Options{}),
 	"iregex":        matching(pattern.Options{IgnoreCase: true}),
 	"matchregex":    matching(pattern.Options{Anchored: true, DotAll: true}),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/attune-automation/attune"
 )
@@ -14,6 +15,9 @@ type Rule struct {
 	Definition *attune.Rule
 	// Action is what it starts, or nil if it was compiled without.
 	Action *attune.Action
+	// Faults are why it cannot be compiled: it matches nothing, and says so to
+	// each event. See [Broken].
+	Faults []attune.Fault
 
 	key        string
 	backstop   bool
@@ -21,6 +25,31 @@ type Rule struct {
 	when       *when      // or nil
 	parameters []argument // sorted by name
 	schema     *Schema
+}
+
+// maxCriteria is how many criteria a rule may have, those of searches included:
+// each may look through the whole payload.
+const maxCriteria = 200
+
+func countCriteria(all []attune.Criterion) int {
+	n := len(all)
+	for _, c := range all {
+		if strings.HasPrefix(strings.ToLower(c.Type), search) {
+			n += countChildren(c.Pattern)
+		}
+	}
+	return n
+}
+
+func countChildren(pattern any) int {
+	children, _ := pattern.(map[string]any)
+	n := len(children)
+	for _, child := range children {
+		if c, ok := child.(map[string]any); ok && n <= maxCriteria {
+			n += countChildren(c["pattern"])
+		}
+	}
+	return n
 }
 
 // argument is one parameter of the rule's action.
@@ -36,6 +65,9 @@ type argument struct {
 func Compile(rule *attune.Rule, action *attune.Action) (*Rule, []attune.Fault) {
 	r := &Rule{Definition: rule, Action: action, key: attune.TriggerKey(rule.Trigger, rule.TriggerParameters)}
 	var faults []attune.Fault
+	if n := countCriteria(rule.Criteria); n > maxCriteria {
+		return nil, []attune.Fault{{Where: rule.At.String(), Message: fmt.Sprintf("the rule has %d criteria, at most %d are allowed", n, maxCriteria), Try: "say it with when"}}
+	}
 	for _, c := range rule.Criteria {
 		var wrong []attune.Fault
 		switch c.Path {
@@ -73,6 +105,12 @@ func Compile(rule *attune.Rule, action *attune.Action) (*Rule, []attune.Fault) {
 		return nil, faults
 	}
 	return r, nil
+}
+
+// Broken is a rule that cannot be compiled, so that whoever asks why it did not
+// match is told. There must be a fault.
+func Broken(rule *attune.Rule, faults []attune.Fault) *Rule {
+	return &Rule{Definition: rule, Faults: faults, key: attune.TriggerKey(rule.Trigger, rule.TriggerParameters)}
 }
 
 // misfits are the faults of a rule's parameters that no event can mend: names

@@ -199,7 +199,7 @@ func (s *Schema) unknown(name string) attune.Fault {
 // Each is cast before another reads it, so that a number cannot smuggle text
 // into a command. A parameter without value is null, as in StackStorm.
 func (s *Schema) renderDefaults(given, params map[string]any, failed map[string]bool, fail func(string, attune.Fault)) {
-	scope := make(expression.Scope, len(s.names))
+	scope, purse := make(expression.Scope, len(s.names)), &expression.Purse{}
 	for _, name := range s.names {
 		scope[name] = params[name]
 	}
@@ -216,7 +216,7 @@ next:
 				continue next
 			}
 		}
-		v, err := p.value.render(scope)
+		v, err := p.value.render(scope, purse)
 		if err != nil {
 			fault := templateFault("", err)
 			if fault.Message = "its default cannot be rendered: " + fault.Message; p.Secret || p.derived {

@@ -62,19 +62,19 @@ func (t *template) names() []string {
 	return nil
 }
 
-func (t *template) render(scope expression.Scope) (any, error) {
+func (t *template) render(scope expression.Scope, purse *expression.Purse) (any, error) {
 	switch {
 	case t.text != nil:
-		v, err := t.text.Render(scope)
+		v, err := t.text.RenderFrom(scope, purse)
 		if err != nil || !t.asText || v == nil {
 			return v, err
 		}
 		if _, ok := v.(string); ok {
 			return v, nil
 		}
-		return t.text.RenderText(scope)
+		return t.text.RenderTextFrom(scope, purse)
 	case t.tree != nil:
-		return t.tree.Render(scope)
+		return t.tree.RenderFrom(scope, purse)
 	}
 	return t.value, nil
 }

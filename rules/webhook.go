@@ -101,7 +101,8 @@ func (w *Webhook) Fire(headers map[string]string, body any) ([]Firing, error) {
 	if w.split == nil {
 		return w.one(scope)
 	}
-	v, err := w.split.Render(scope)
+	purse := &expression.Purse{}
+	v, err := w.split.RenderFrom(scope, purse)
 	if err != nil {
 		return nil, invalid(w.Trigger, "split_failed", "the split of its webhook cannot be rendered", templateFault("webhook.split", err))
 	}
@@ -128,7 +129,7 @@ func (w *Webhook) Fire(headers map[string]string, body any) ([]Firing, error) {
 			return nil, tooLarge(w.Trigger, "item %d makes the payload too large: one has at most %d bytes, all of a request %d", i, MaxPayload, maxPayloads)
 		}
 		scope["item"], scope["index"] = item, int64(i)
-		key, err := w.key(scope)
+		key, err := w.key(scope, purse)
 		if err != nil {
 			return nil, err
 		}
@@ -142,15 +143,15 @@ func (w *Webhook) one(scope expression.Scope) ([]Firing, error) {
 	if len(payload) > MaxPayload {
 		return nil, tooLarge(w.Trigger, "the payload has %d bytes, at most %d are allowed", len(payload), MaxPayload)
 	}
-	key, err := w.key(scope)
+	key, err := w.key(scope, &expression.Purse{})
 	if err != nil {
 		return nil, err
 	}
 	return []Firing{{payload, key}}, nil
 }
 
-// key renders the dedupe key.
-func (w *Webhook) key(scope expression.Scope) (string, error) {
+// key renders the dedupe key. All those of a request share a budget.
+func (w *Webhook) key(scope expression.Scope, purse *expression.Purse) (string, error) {
 	if w.dedupe == nil {
 		return "", nil
 	}
@@ -158,7 +159,7 @@ func (w *Webhook) key(scope expression.Scope) (string, error) {
 	if i, split := scope["index"]; split {
 		at = fmt.Sprintf(" for item %d", i)
 	}
-	key, err := w.dedupe.RenderText(scope)
+	key, err := w.dedupe.RenderTextFrom(scope, purse)
 	if err != nil {
 		return "", invalid(w.Trigger, "dedupe_failed", "the dedupe key of its webhook cannot be rendered"+at, templateFault("webhook.dedupe", err))
 	}

@@ -1,15 +1,26 @@
 package rules
 
-import "unicode/utf8"
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// maxWildcard bounds the work of one comparison, in characters that are held
+// against each other.
+const maxWildcard = 20_000_000
 
 // wildcard is Python's fnmatchcase over the whole text: * is anything, ? one
 // character, [a-z] and [!a-z] one of a set; nothing is escaped. After a
 // mismatch only the last * takes one more character, so the work is at most the
-// product of both lengths.
-func wildcard(text, glob string) bool {
-	t, g := 0, 0
+// product of both lengths; too much of it is an error.
+func wildcard(text, glob string) (bool, error) {
+	t, g, left := 0, 0, maxWildcard
 	lastText, lastGlob := 0, -1 // where to go on after a mismatch
 	for t < len(text) {
+		if left < 0 {
+			return false, fmt.Errorf("the text has %d bytes, too many for this wildcard", len(text))
+		}
+		left--
 		c, size := utf8.DecodeRuneInString(text[t:])
 		if g < len(glob) && glob[g] == '*' {
 			g++
@@ -17,13 +28,14 @@ func wildcard(text, glob string) bool {
 			continue
 		}
 		if g < len(glob) {
-			if ok, width := matchOne(c, glob[g:]); ok {
+			ok, width := matchOne(c, glob[g:])
+			if left -= 4 * width; ok { // of a set every character is looked at, several times
 				t, g = t+size, g+width
 				continue
 			}
 		}
 		if lastGlob < 0 {
-			return false
+			return false, nil
 		}
 		_, skipped := utf8.DecodeRuneInString(text[lastText:])
 		lastText += skipped
@@ -32,7 +44,7 @@ func wildcard(text, glob string) bool {
 	for g < len(glob) && glob[g] == '*' {
 		g++
 	}
-	return g == len(glob)
+	return g == len(glob), nil
 }
 
 // matchOne holds a character against the head of a glob, which is width bytes.

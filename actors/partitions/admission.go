@@ -135,6 +135,12 @@ func (p *partition) compose(a *admission, proposals []messages.Proposal) {
 			m.Event.Evaluated = p.tree.Clock.Now()
 		}
 	}
+	if m.Rerun != nil {
+		changed := *m.Rerun
+		changed.Execution = xs[0].ID
+		a.op = &persistence.Rerun{Enforcement: &changed, Execution: xs[0]}
+		return
+	}
 	if m.Resumed {
 		a.op = &persistence.Extend{Event: m.Event, Enforcements: ens, Executions: xs}
 		return
@@ -222,7 +228,7 @@ func (p *partition) written(ctx actor.Context, m *actors.Written) {
 	switch op := m.Op.(type) {
 	case *persistence.RaiseIDHigh:
 		p.raised(op.High, m.Answer.Outcome == persistence.Committed)
-	case *persistence.Admit, *persistence.Extend:
+	case *persistence.Admit, *persistence.Extend, *persistence.Rerun:
 		p.decided(ctx, m.Ref.(*admission), m.Answer)
 	case *persistence.Announced:
 		through := op.Through
@@ -285,6 +291,8 @@ func (p *partition) meter(op persistence.Op, skipped map[string]bool) {
 		all = op.Enforcements
 	case *persistence.Extend:
 		all = op.Enforcements
+	case *persistence.Rerun:
+		all = []*attune.Enforcement{op.Enforcement}
 	}
 	for _, en := range all {
 		switch {
@@ -338,6 +346,8 @@ func executionsOf(op persistence.Op) []*attune.Execution {
 		return op.Executions
 	case *persistence.Extend:
 		return op.Executions
+	case *persistence.Rerun:
+		return []*attune.Execution{op.Execution}
 	}
 	return nil
 }
@@ -345,8 +355,11 @@ func executionsOf(op persistence.Op) []*attune.Execution {
 func admitted(a *admission, answer persistence.Answer) messages.Admitted {
 	switch answer.Outcome {
 	case persistence.Committed:
-		if op, ok := a.op.(*persistence.Admit); ok {
+		switch op := a.op.(type) {
+		case *persistence.Admit:
 			return messages.Admitted{ID: op.ID()}
+		case *persistence.Rerun:
+			return messages.Admitted{ID: attune.ID(op.Execution.ID)}
 		}
 		return messages.Admitted{ID: attune.ID(a.request.Event.ID)}
 	case persistence.Duplicate:

@@ -107,7 +107,8 @@ func (r *Rules) offer(m *messages.OfferEvent) {
 		return
 	}
 	r.judged++
-	m.Event.RulesRevision, m.Event.Accepted = r.current.Revision, r.tree.Clock.Now()
+	// In whole milliseconds, as it is stored: who judges again sees the same time.
+	m.Event.RulesRevision, m.Event.Accepted = r.current.Revision, r.tree.Clock.Now().Truncate(time.Millisecond)
 	tree, judge := r.tree, r.current.Judge
 	tree.Lend(func() {
 		proposals, missed := judge(m.Event)

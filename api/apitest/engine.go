@@ -8,6 +8,7 @@ import (
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/packs"
+	"github.com/attune-automation/attune/rules"
 )
 
 // Engine answers as its fields say; a field that is nil answers with nothing.
@@ -19,6 +20,12 @@ type Engine struct {
 	Offer   func(api.EventOffer) (api.EventReceipt, error)
 	Request func(api.ExecutionRequest) (api.ExecutionReceipt, error)
 	Stop    func(id attune.ExecutionID, reason, principal string) (*attune.Execution, error)
+	// Apply, Delete and Switch are ApplyRule, DeleteRule and SwitchRule; Again is
+	// RerunEnforcement and RerunExecution.
+	Apply  func(r *attune.Rule, principal string, dry bool) (api.RuleChange, error)
+	Delete func(ref string) error
+	Switch func(ref string, enabled bool, principal string) (*rules.Rule, error)
+	Again  func(id attune.ID, dedupe string, chain attune.Chain) (api.ExecutionReceipt, error)
 	// Judged, Machines and Tree are Evaluations, Workers and Actors.
 	Judged   []attune.Evaluation
 	Machines []api.WorkerView
@@ -100,6 +107,40 @@ func (e *Engine) Evaluations(_ context.Context, event attune.EventID) ([]attune.
 		}
 	}
 	return of, nil
+}
+
+// RulesAt are those of Snapshot, at its revision alone.
+func (e *Engine) RulesAt(_ context.Context, revision int64) (*rules.Set, error) {
+	if revision != e.Snapshot.Revision() {
+		return nil, absent("revision")
+	}
+	return e.Snapshot.Rules(), nil
+}
+
+// ApplyRule asks Apply, once the rule is compiled.
+func (e *Engine) ApplyRule(_ context.Context, r *attune.Rule, principal string, dry bool) (api.RuleChange, error) {
+	if _, faults := e.Snapshot.Compile(r); len(faults) > 0 {
+		return api.RuleChange{}, &attune.Error{Kind: attune.Invalid, Code: "invalid_rule", Message: "the rule " + r.Ref + " is wrong", Faults: faults}
+	}
+	return e.Apply(r, principal, dry)
+}
+
+// DeleteRule asks Delete.
+func (e *Engine) DeleteRule(_ context.Context, ref string) error { return e.Delete(ref) }
+
+// SwitchRule asks Switch.
+func (e *Engine) SwitchRule(_ context.Context, ref string, enabled bool, principal string) (*rules.Rule, error) {
+	return e.Switch(ref, enabled, principal)
+}
+
+// RerunEnforcement asks Again.
+func (e *Engine) RerunEnforcement(_ context.Context, id attune.EnforcementID, chain attune.Chain) (api.ExecutionReceipt, error) {
+	return e.Again(attune.ID(id), "", chain)
+}
+
+// RerunExecution asks Again.
+func (e *Engine) RerunExecution(_ context.Context, id attune.ExecutionID, dedupe string, chain attune.Chain) (api.ExecutionReceipt, error) {
+	return e.Again(attune.ID(id), dedupe, chain)
 }
 
 // Catalog is Snapshot.

@@ -64,7 +64,7 @@ func (p *program) enforcementCommand() *cobra.Command {
 		{"EXECUTION", func(e api.EnforcementView) any { return e.Execution }},
 	}, "rule", "action", "event", "since")
 	get := getCommand(p, "/enforcements/", "ID", func(e api.EnforcementView) string { return e.ID })
-	return noun("enforcement", "Look at what rules matched", list, get)
+	return noun("enforcement", "Look at what rules matched, run again what failed", list, get, p.rerunEnforcementCommand())
 }
 
 // escaped is a path segment.

@@ -21,7 +21,7 @@ func (p *program) executionCommand() *cobra.Command {
 		{"WHY", why},
 	}, "action", "status", "rule", "trigger", "worker", "event", "parent", "since")
 	get := getCommand(p, "/executions/", "ID", func(x api.ExecutionView) string { return x.ID })
-	return noun("execution", "Look at executions, wait for them, end them", list, get, p.logsCommand(), p.waitCommand(), p.cancelCommand())
+	return noun("execution", "Look at executions, wait for them, end them, run them again", list, get, p.logsCommand(), p.waitCommand(), p.cancelCommand(), p.rerunExecutionCommand())
 }
 
 // why is what an execution waits for, or why it did not complete.

@@ -13,14 +13,40 @@ import (
 )
 
 func (p *program) ruleCommand() *cobra.Command {
-	list := listCommand(p, "/rules", "rules", []column[attune.Rule]{
-		{"REF", func(r attune.Rule) any { return r.Ref }},
-		{"ENABLED", func(r attune.Rule) any { return r.Enabled }},
-		{"TRIGGER", func(r attune.Rule) any { return attune.TriggerKey(r.Trigger, r.TriggerParameters) }},
-		{"ACTION", func(r attune.Rule) any { return r.Action }},
+	list := listCommand(p, "/rules", "rules", []column[api.RuleView]{
+		{"REF", func(r api.RuleView) any { return r.Ref }},
+		{"STATE", ruleState},
+		{"FROM", ruleFrom},
+		{"TRIGGER", func(r api.RuleView) any { return attune.TriggerKey(r.Trigger, r.TriggerParameters) }},
+		{"ACTION", func(r api.RuleView) any { return r.Action }},
 	}, "pack")
-	get := getCommand(p, "/rules/", "REF", func(r attune.Rule) string { return r.Ref })
-	return noun("rule", "Look at rules, ask why they matched or not, try them out", list, get, p.explainCommand(), p.testCommand())
+	get := getCommand(p, "/rules/", "REF", func(r api.RuleView) string { return r.Ref })
+	return noun("rule", "Look at rules, change them, ask why they matched or not, try them out", list, get, p.explainCommand(), p.testCommand(),
+		p.applyCommand(), p.deleteRuleCommand(),
+		p.switchCommand("enable", "Enable a rule, whatever its file says", true), p.switchCommand("disable", "Disable a rule, whatever its file says", false))
+}
+
+// ruleState says whether a rule can match, and who wants it so.
+func ruleState(r api.RuleView) any {
+	state := "disabled"
+	switch {
+	case r.Enabled && len(r.Faults) > 0:
+		return "faulty"
+	case r.Enabled:
+		state = "enabled"
+	}
+	if r.Switched != nil {
+		state += " by " + r.Switched.By
+	}
+	return state
+}
+
+// ruleFrom says where a rule lies.
+func ruleFrom(r api.RuleView) any {
+	if r.Applied != nil {
+		return "applied by " + r.Applied.By
+	}
+	return "pack " + r.Pack
 }
 
 func (p *program) explainCommand() *cobra.Command {
@@ -55,10 +81,10 @@ func (p *program) explainCommand() *cobra.Command {
 // explainRemark says how far a verdict is that of the time of the event.
 func explainRemark(v api.Verdict, sameRules bool) string {
 	switch {
-	case v.Source == api.SourcePresent && sameRules:
-		return " (judged again now, by the same rules)"
-	case v.Source == api.SourcePresent:
-		return " (judged again now; the rules have changed since the event)"
+	case v.Later:
+		return " now; it came after the event"
+	case v.Source == api.SourcePresent && !sameRules:
+		return " (judged by the rules of today: those of then are not kept)"
 	case v.Removed:
 		return " (there is no such rule any more)"
 	case v.Changed:
@@ -164,8 +190,16 @@ func (p *program) showTest(t api.RuleTest, many bool) error {
 func (b *branch) verdict(rule string, v api.Verdict, remark string) {
 	text := " did not match"
 	switch {
-	case v.Disabled:
+	case v.Later && v.Disabled:
 		text = " is disabled"
+	case v.Disabled && v.Switched != nil:
+		text = " was disabled (" + v.Switched.String() + ")"
+	case v.Disabled:
+		text = " was disabled"
+	case v.Later && v.Matched:
+		text = " matches"
+	case v.Later:
+		text = " does not match"
 	case v.Matched:
 		text = " matched"
 	}
@@ -191,6 +225,8 @@ func (b *branch) verdict(rule string, v api.Verdict, remark string) {
 		one.add("error: %s", v.Error)
 	}
 	switch {
+	case v.Failure != nil && v.Execution != "":
+		one.add("%s started: %s, run again after %s: %s", v.Action, v.Execution, v.Failure.Code, v.Failure.Message)
 	case v.Failure != nil:
 		one.add("%s cannot start: %s: %s", v.Action, v.Failure.Code, v.Failure.Message)
 	case v.Execution != "":

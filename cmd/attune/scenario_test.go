@@ -143,6 +143,16 @@ func scene(t *testing.T) *apitest.World {
 		RuleHash: w.Engine.Snapshot.Rules().Rule(x.Rule).Definition.Hash, Evaluation: []byte(`{"rule":"demo.on_alert","event":"","matched":true,"criteria":[{"path":"trigger.item.status","type":"equals","passed":true,"left":"firing","right":"firing"}]}`), Action: x.Action, Status: attune.EnforcementCreated, Execution: x.ID, Created: apitest.ID(1).Time()})
 	w.Engine.Judged = []attune.Evaluation{{Rule: "demo.other", Event: event.ID, Criteria: []attune.CriterionResult{
 		{Path: "trigger.item.status", Type: "equals", Left: "firing", Right: "resolved"}}}}
+	keepRules(w)
+	failed := attune.EnforcementID(apitest.ID(7))
+	w.Store.Put(&attune.Enforcement{ID: failed, Event: resolved.ID, Rule: "demo.gone", Action: "demo.greet", Status: attune.EnforcementFailed,
+		Failure: &attune.Failure{Code: "rendering_failed", Message: "there is no x"}, Created: apitest.Noon})
+	w.Engine.Again = func(id attune.ID, dedupe string, _ attune.Chain) (api.ExecutionReceipt, error) {
+		if id == attune.ID(ids["stuck"]) {
+			return api.ExecutionReceipt{}, &attune.Error{Kind: attune.Conflict, Code: "not_ended", Message: "it is still scheduling"}
+		}
+		return api.ExecutionReceipt{ID: ids["quiet"], Duplicate: dedupe != ""}, nil
+	}
 	w.Engine.Request = func(r api.ExecutionRequest) (api.ExecutionReceipt, error) {
 		id, ok := ids[fmt.Sprint(r.Parameters["message"])]
 		if !ok {

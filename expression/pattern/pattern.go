@@ -18,8 +18,9 @@ const (
 	// maxSubject limits the text that the backtracking engine searches, in bytes.
 	maxSubject = 64 << 10
 	// maxWork limits the instructions that the linear engine may have to go
-	// through: some two seconds, of which real patterns need a small part.
-	maxWork = 200_000_000
+	// through in one search: a second at the worst, of which real patterns need
+	// a small part.
+	maxWork = 12_000_000
 	// matchTimeout limits one search of the backtracking engine.
 	matchTimeout = 100 * time.Millisecond
 )
@@ -49,6 +50,8 @@ type Regex struct {
 	// names are the numbers of the named groups, groups the number of all.
 	names  map[string]int
 	groups int
+	// patience is shared with other searches, or nil.
+	patience *Patience
 }
 
 // Compile compiles a pattern. The error names the pattern.
@@ -152,9 +155,10 @@ func (r *Regex) Match(text string) (found bool, err error) {
 		if err := r.bearable(text); err != nil {
 			return false, err
 		}
-		return r.linear.MatchString(text), nil
+		err = r.patience.search(func(func() bool) error { found = r.linear.MatchString(text); return nil })
+		return found, err
 	}
-	err = r.backtrack(text, func() (err error) {
+	err = r.backtrack(text, func(func() bool) (err error) {
 		found, err = r.backtracking.MatchString(text)
 		return err
 	})
@@ -173,8 +177,9 @@ func tooLong(text string) error {
 	return fmt.Errorf("the text has %d bytes, too many for this regular expression", len(text))
 }
 
-// backtrack runs a search of the backtracking engine.
-func (r *Regex) backtrack(text string, search func() error) (err error) {
+// backtrack runs a search of the backtracking engine; over tells it, between two
+// matches, that its time is over.
+func (r *Regex) backtrack(text string, search func(over func() bool) error) (err error) {
 	if len(text) > maxSubject {
 		return tooLong(text)
 	}
@@ -183,8 +188,8 @@ func (r *Regex) backtrack(text string, search func() error) (err error) {
 			err = fmt.Errorf("the regular expression gave up: %v", p)
 		}
 	}()
-	if err := search(); err != nil {
-		if errors.Is(err, errStop) {
+	if err := r.patience.search(search); err != nil {
+		if errors.Is(err, errStop) || errors.Is(err, ErrTooLong) {
 			return err
 		}
 		return ErrTooLong // the library has no other error than the time limit

@@ -37,7 +37,11 @@ func (r *Regex) each(text string, visit func(match) bool) error {
 		if err := r.bearable(text); err != nil {
 			return err
 		}
-		for i, at := range r.linear.FindAllStringSubmatchIndex(text, maxMatches+1) {
+		var all [][]int
+		if err := r.patience.search(func(func() bool) error { all = r.linear.FindAllStringSubmatchIndex(text, maxMatches+1); return nil }); err != nil {
+			return err
+		}
+		for i, at := range all {
 			if i == maxMatches {
 				return errStop
 			}
@@ -50,15 +54,18 @@ func (r *Regex) each(text string, visit func(match) bool) error {
 	if r.backtracking == nil {
 		return errors.New("the regular expression may match nothing, which only the other engine counts as Python does, and that one refuses it")
 	}
-	return r.backtrack(text, func() error { return r.eachBacktracking(text, visit) })
+	return r.backtrack(text, func(over func() bool) error { return r.eachBacktracking(text, over, visit) })
 }
 
-func (r *Regex) eachBacktracking(text string, visit func(match) bool) error {
+func (r *Regex) eachBacktracking(text string, over func() bool, visit func(match) bool) error {
 	m, err := r.backtracking.FindStringMatch(text)
 	offsets := offsetsOf(text) // the library counts in characters
 	for n := 0; m != nil && err == nil; n++ {
 		if n == maxBacktracking {
 			return errStop
+		}
+		if over() {
+			return ErrTooLong
 		}
 		var at []int
 		for _, g := range m.Groups() {

@@ -256,6 +256,31 @@ func (f *Faulty) AccessTokens(ctx context.Context) ([]attune.AccessToken, error)
 	return through(f, "AccessTokens", func() ([]attune.AccessToken, error) { return f.store.AccessTokens(ctx) })
 }
 
+// PutAppliedRule implements [persistence.Rulebook].
+func (f *Faulty) PutAppliedRule(ctx context.Context, r persistence.AppliedRule) error {
+	return throughErr(f, "PutAppliedRule", func() error { return f.store.PutAppliedRule(ctx, r) })
+}
+
+// DeleteAppliedRule implements [persistence.Rulebook].
+func (f *Faulty) DeleteAppliedRule(ctx context.Context, ref string) error {
+	return throughErr(f, "DeleteAppliedRule", func() error { return f.store.DeleteAppliedRule(ctx, ref) })
+}
+
+// AppliedRules implements [persistence.Rulebook].
+func (f *Faulty) AppliedRules(ctx context.Context) ([]persistence.AppliedRule, error) {
+	return through(f, "AppliedRules", func() ([]persistence.AppliedRule, error) { return f.store.AppliedRules(ctx) })
+}
+
+// PutRuleSwitch implements [persistence.Rulebook].
+func (f *Faulty) PutRuleSwitch(ctx context.Context, s persistence.RuleSwitch) error {
+	return throughErr(f, "PutRuleSwitch", func() error { return f.store.PutRuleSwitch(ctx, s) })
+}
+
+// RuleSwitches implements [persistence.Rulebook].
+func (f *Faulty) RuleSwitches(ctx context.Context) ([]persistence.RuleSwitch, error) {
+	return through(f, "RuleSwitches", func() ([]persistence.RuleSwitch, error) { return f.store.RuleSwitches(ctx) })
+}
+
 // AppendOutput implements [persistence.Output].
 func (f *Faulty) AppendOutput(ctx context.Context, chunks []persistence.OutputChunk) error {
 	return throughErr(f, "AppendOutput", func() error { return f.store.AppendOutput(ctx, chunks) })

@@ -59,6 +59,8 @@ func (f *flush) write(op persistence.Op) persistence.Answer {
 		return f.admit(op)
 	case *persistence.Extend:
 		return f.extend(op)
+	case *persistence.Rerun:
+		return f.rerun(op)
 	case *persistence.Save:
 		return f.save(op.Execution)
 	case *persistence.SaveWorker:

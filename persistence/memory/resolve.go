@@ -31,6 +31,8 @@ func (s *Store) resolve(writer string, op persistence.Op) (a persistence.Answer)
 		return s.resolveAdmit(writer, op)
 	case *persistence.Extend:
 		return s.resolveExtend(writer, op)
+	case *persistence.Rerun:
+		return s.resolveRerun(op)
 	case *persistence.Save:
 		x := s.executions.rows[op.Execution.ID]
 		// An actor's life before its restart may have written the same version: only the history tells them apart.

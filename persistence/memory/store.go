@@ -37,6 +37,8 @@ type Store struct {
 	workers      map[string]*worker
 	definitions  map[string]persistence.Definition
 	tokens       map[string]attune.AccessToken
+	applied      map[string]persistence.AppliedRule
+	switches     map[string]persistence.RuleSwitch
 	output       map[stream][]chunk
 	audit        []persistence.AuditEntry // rising by number
 	audited      int64                    // the highest number given
@@ -95,6 +97,8 @@ func New(cfg Config) *Store {
 		workers:      map[string]*worker{},
 		definitions:  map[string]persistence.Definition{},
 		tokens:       map[string]attune.AccessToken{},
+		applied:      map[string]persistence.AppliedRule{},
+		switches:     map[string]persistence.RuleSwitch{},
 		output:       map[stream][]chunk{},
 	}
 	for i := range s.partitions {

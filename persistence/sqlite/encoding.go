@@ -70,6 +70,9 @@ func newDecoder(b []byte) *decoder {
 	return &decoder{b: b[1:]}
 }
 
+// more tells whether another field follows: one of an older row may not.
+func (d *decoder) more() bool { return len(d.b) > 0 }
+
 func (d *decoder) int() int64 {
 	v, n := binary.Varint(d.b)
 	if n <= 0 {
@@ -163,6 +166,7 @@ func (e *encoder) executionSpec(v *attune.Execution) []byte {
 	e.int(int64(v.Limits.Grace))
 	e.time(v.Limits.Deadline)
 	e.time(v.Requested)
+	e.int(int64(v.RerunOf))
 	return e.end()
 }
 
@@ -186,6 +190,9 @@ func decodeExecution(spec, state []byte, v *attune.Execution) error {
 	v.Chain = d.chain()
 	v.Limits = attune.Limits{Timeout: time.Duration(d.int()), Grace: time.Duration(d.int()), Deadline: d.time()}
 	v.Requested = d.time()
+	if d.more() {
+		v.RerunOf = attune.ExecutionID(d.int())
+	}
 	if err := d.err(); err != nil {
 		return err
 	}

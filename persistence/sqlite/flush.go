@@ -169,6 +169,8 @@ func (f *flush) rest() error {
 		switch op := op.(type) {
 		case *persistence.Extend:
 			f.answers[i], err = f.extend(op)
+		case *persistence.Rerun:
+			f.answers[i], err = f.rerun(op)
 		case *persistence.Save:
 			f.answers[i], err = f.save(op.Execution)
 		case *persistence.SaveWorker:

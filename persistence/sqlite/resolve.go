@@ -40,6 +40,8 @@ func (t *tx) resolve(writer int64, op persistence.Op) (a persistence.Answer, err
 		return t.resolveAdmit(writer, op)
 	case *persistence.Extend:
 		return t.resolveExtend(writer, op)
+	case *persistence.Rerun:
+		return t.resolveRerun(op)
 	case *persistence.Save:
 		// An actor's life before its restart may have written the same version:
 		// only the state, with its history, tells them apart.

@@ -43,6 +43,7 @@ type driver struct {
 	stores [2]persistence.Store
 	rows   []*attune.Execution // made so far, stored or not
 	events []*attune.Event
+	failed []*attune.Enforcement // when they were made, stored or not
 }
 
 func (d *driver) each(what string, call func(s persistence.Store) any) {
@@ -86,7 +87,9 @@ func (d *driver) operations() (ops []persistence.Op) {
 }
 
 func (d *driver) operation() persistence.Op {
-	switch d.rand.IntN(12) {
+	switch d.rand.IntN(13) {
+	case 12:
+		return d.rerun()
 	case 0, 1, 2, 3:
 		return d.admit()
 	case 4, 5:
@@ -153,9 +156,28 @@ func (d *driver) pairs(e *attune.Event) (ens []*attune.Enforcement, exs []*attun
 		if len(d.rows) > 0 && d.rand.IntN(4) == 0 {
 			x.Parent = d.rows[d.rand.IntN(len(d.rows))].ID
 		}
+		if d.rand.IntN(4) == 0 {
+			n = fail(n)
+			ens, d.failed = append(ens, n), append(d.failed, n)
+			continue
+		}
 		ens, exs, d.rows = append(ens, n), append(exs, x), append(d.rows, x)
 	}
 	return ens, exs
+}
+
+// rerun is that of an enforcement that failed, and may have been run again.
+func (d *driver) rerun() persistence.Op {
+	if len(d.failed) == 0 {
+		return nil
+	}
+	op := d.again(d.failed[d.rand.IntN(len(d.failed))])
+	if d.rand.IntN(8) == 0 && len(d.rows) > 0 {
+		op.Execution.ID = d.rows[d.rand.IntN(len(d.rows))].ID
+		op.Enforcement.Execution = op.Execution.ID
+	}
+	d.rows = append(d.rows, op.Execution)
+	return op
 }
 
 // step is a next state of the execution, or now and then of another version.

@@ -11,7 +11,9 @@ var resolveCases = map[string]func(f *fixture){
 	"what was not written may be flushed again, what was is committed": func(f *fixture) {
 		old, open := f.direct(1, ""), f.group(2, "a")
 		open.Event.Evaluated = persistence.FromMillis(0)
-		f.flush(old, open)
+		failed := f.group(3)
+		failed.Enforcements = []*attune.Enforcement{fail(f.newEnforcement(failed.Event.ID, "a"))}
+		f.flush(old, open, failed)
 		slice, x := f.pair(open.Event, "b")
 		last := *open.Event
 		last.Evaluated = at(44)
@@ -20,7 +22,7 @@ var resolveCases = map[string]func(f *fixture){
 		ops := []persistence.Op{
 			f.group(1, "a"), deduped, f.direct(1, "key"), f.direct(1, ""),
 			&persistence.Extend{Event: open.Event, Enforcements: []*attune.Enforcement{slice}, Executions: []*attune.Execution{x}},
-			save(finished(old.Executions[0], 3)), &persistence.SaveWorker{Worker: newWorker("w", 1)},
+			f.again(failed.Enforcements[0]), save(finished(old.Executions[0], 3)), &persistence.SaveWorker{Worker: newWorker("w", 1)},
 			&persistence.RaiseIDHigh{Partition: 1, High: 5}, &persistence.Announced{Partition: 1, Through: 5},
 		}
 		for i, a := range f.resolve(ops...) {

@@ -56,7 +56,7 @@ func (f *fixture) newExecution(partition int) *attune.Execution {
 	x := &attune.Execution{
 		ID: id, Requested: at(2), Action: "core.local", ActionHash: "hash-of-core.local", Runner: "local-shell-cmd",
 		Parameters: []byte(`{"cmd": "echo hello", "env": {}}`), Root: id, Chain: chain(id),
-		Limits:  attune.Limits{Timeout: 90 * time.Second, Grace: 10 * time.Second, Deadline: at(1_000_000)},
+		RerunOf: id + 1, Limits: attune.Limits{Timeout: 90 * time.Second, Grace: 10 * time.Second, Deadline: at(1_000_000)},
 		Version: 1, Status: attune.Requested,
 	}
 	apply(x, attune.Input{Signal: attune.Admit, At: at(1), Reason: "waits for a worker", Until: at(60_000)})
