@@ -23,6 +23,7 @@ var (
 	open      = policy{everybody}
 	viewing   = policy{attune.RoleViewer, attune.RoleOperator, attune.RoleAdmin}
 	operating = policy{attune.RoleOperator, attune.RoleAdmin}
+	ruling    = policy{attune.RoleAdmin}
 )
 
 func (p policy) open() bool { return slices.Contains(p, everybody) }

@@ -62,5 +62,8 @@ func (s *server) routes() []route {
 		{get, v1 + "/workers/{name}", viewing, 0, "Get worker", on(s, s.getWorker), false},
 		{get, v1 + "/actors", viewing, 0, "List actors", on(s, s.listActors), false},
 		{get, v1 + "/actors/{path}", viewing, 0, "Get actor", on(s, s.getActor), false},
+
+		{post, v1 + "/admin/gc", ruling, 0, "Delete what is over its age", on(s, s.prune), false},
+		{get, v1 + "/admin/backup", ruling, 0, "Back up", on(s, s.backup), false},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors/retention"
 	brokermemory "github.com/attune-automation/attune/messages/memory"
 	"github.com/attune-automation/attune/persistence/sqlite"
 	"github.com/attune-automation/attune/worker"
@@ -29,6 +30,8 @@ type EmbeddedConfig struct {
 	Packs []*attune.Pack
 	// Slots is how many attempts run at a time; zero is four per core.
 	Slots int
+	// Keep says how long what is kept; its zero value is the default.
+	Keep retention.Ages
 	// Version is the program's, for display.
 	Version string
 	// APIURL is told to actions; may be empty.
@@ -91,7 +94,7 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 		turns.Stop()
 		return err
 	})
-	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data},
+	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data, Keep: c.Keep},
 		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Log: c.Log, Observe: c.Observe})
 	if err := e.SetPacks(ctx, c.Packs); err != nil {
 		return nil, err

@@ -1,10 +1,13 @@
 package node
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/persistence"
 )
 
 func (n *Node) count(s attune.Status) { n.ended[s].Add(1) }
@@ -30,12 +33,16 @@ var (
 	commitsDesc  = prometheus.NewDesc("attune_store_commits_total", "Transactions that wrote.", nil, nil)
 	rowsDesc     = prometheus.NewDesc("attune_store_rows_total", "Rows written.", nil, nil)
 	bytesDesc    = prometheus.NewDesc("attune_store_bytes_total", "Bytes of the values written.", nil, nil)
+	prunedDesc   = prometheus.NewDesc("attune_retention_rows_total", "Rows deleted because they were over their age, by table.", []string{"table"}, nil)
+	agedDesc     = prometheus.NewDesc("attune_retention_oldest_seconds", "Age of the oldest row by table, as of the last pass.", []string{"table"}, nil)
+	passedDesc   = prometheus.NewDesc("attune_retention_last_pass_timestamp_seconds", "When the last pass of the retention ended.", nil, nil)
 	drainingDesc = prometheus.NewDesc("attune_draining", "1 while the node takes no more work.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (m *nodeMetrics) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{actorsDesc, mailboxDesc, oldestDesc, panicsDesc, endedDesc, windowDesc, overdueDesc, commitsDesc, rowsDesc, bytesDesc, drainingDesc} {
+	for _, d := range []*prometheus.Desc{actorsDesc, mailboxDesc, oldestDesc, panicsDesc, endedDesc, windowDesc, overdueDesc, commitsDesc, rowsDesc, bytesDesc,
+		prunedDesc, agedDesc, passedDesc, drainingDesc} {
 		c <- d
 	}
 }
@@ -73,6 +80,15 @@ func (m *nodeMetrics) Collect(c chan<- prometheus.Metric) {
 	counter(commitsDesc, stats.Commits)
 	counter(rowsDesc, stats.Rows)
 	counter(bytesDesc, stats.Bytes)
+	for i, table := range persistence.Tables() {
+		counter(prunedDesc, n.kept.rows[i].Load(), string(table))
+		if oldest := n.kept.oldest[i].Load(); oldest != 0 {
+			gauge(agedDesc, time.Duration(now.UnixNano()-oldest).Seconds(), string(table))
+		}
+	}
+	if at := n.kept.passed.Load(); at != 0 {
+		gauge(passedDesc, time.Duration(at).Seconds())
+	}
 	draining := 0.0
 	if n.tree.Draining() {
 		draining = 1

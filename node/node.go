@@ -12,6 +12,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/actors/retention"
 	"github.com/attune-automation/attune/actors/rules"
 	"github.com/attune-automation/attune/cluster"
 	"github.com/attune-automation/attune/messages"
@@ -26,6 +27,8 @@ type Config struct {
 	// Version is the program's; Data the data folder, or empty. Both are for
 	// display.
 	Version, Data string
+	// Keep says how long what is kept; its zero value is the default.
+	Keep retention.Ages
 }
 
 // Parts are what the node is built from: everything impure.
@@ -65,6 +68,8 @@ type Node struct {
 	drain  sync.Mutex
 	taken  int // places in the window that Drain took; guarded by drain
 	ended  [attune.Abandoned + 1]atomic.Int64
+	asked  retention.Asked
+	kept   kept
 
 	fatalOnce sync.Once
 	fatal     chan struct{}

@@ -92,7 +92,8 @@ type Prune struct {
 	// Rows is how many rows are deleted at most, 1 to [MaxFlushRows]. A slice
 	// may end in the middle of a tree; then it has deleted from below.
 	Rows int
-	// Try only counts. It counts whole trees.
+	// Try only counts: whole trees, without their output, which is counted with
+	// [Outputs].
 	Try bool
 }
 

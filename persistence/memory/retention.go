@@ -124,7 +124,7 @@ func (d *pruning) tree(event attune.EventID, tops []attune.ExecutionID) {
 		}
 	}
 	for key, chunks := range d.s.output {
-		if members[key.token.Execution] && d.gone(persistence.OutputTable, len(chunks)) {
+		if !d.Try && members[key.token.Execution] && d.gone(persistence.OutputTable, len(chunks)) {
 			delete(d.s.output, key)
 		}
 	}
