@@ -86,6 +86,9 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 		return nil, err
 	}
 	e.closers = append(e.closers, func(context.Context) error { return e.Store.Close() })
+	if err := removeParts(c.Data); err != nil {
+		return nil, err
+	}
 	lent, turns, clock := &Lent{}, NewTurns(), NewClock()
 	broker := brokermemory.New(brokermemory.Config{})
 	e.closers = append(e.closers, func(context.Context) error {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/attune-automation/attune/actors/retention"
 )
 
 // defaultListen is where attune dev listens unless told otherwise.
@@ -20,6 +22,8 @@ type devOptions struct {
 	// Slots is how many attempts the built-in worker runs at a time; 0 is its
 	// own default.
 	Slots int
+	// Keep says how long what is kept.
+	Keep retention.Ages
 	// LogFormat is auto, json or text.
 	LogFormat string
 	// Streams is where the banner (talk) and the log go.
@@ -27,7 +31,7 @@ type devOptions struct {
 }
 
 func (p *program) devCommand() *cobra.Command {
-	var o devOptions
+	o := devOptions{Keep: retention.Ages{}.WithDefaults()}
 	c := &cobra.Command{
 		Use: "dev", Short: "Run everything in one process, on a data folder", Args: cobra.NoArgs,
 		Long: "Run everything in one process, on a data folder: nothing else is needed. Other\ncommands on this machine find it by that folder. The first Ctrl-C drains, a\nsecond ends at once.",
@@ -53,6 +57,9 @@ func (p *program) devCommand() *cobra.Command {
 	f.BoolVar(&o.AllowPlaintext, "insecure-plaintext-listen", false, "listen where other machines can reach it, without TLS")
 	f.StringArrayVar(&o.Packs, "packs", nil, "folder of packs; may be given several times")
 	f.IntVar(&o.Slots, "slots", 0, "how many actions run at a time; 0 chooses by the machine")
+	f.Var(ageFlag{&o.Keep.Executions}, "keep", "how long events and executions are kept after their end: 30d, 12h, forever")
+	f.Var(ageFlag{&o.Keep.Output}, "keep-output", "how long output is kept, at most as long as its execution")
+	f.Var(ageFlag{&o.Keep.Dedupe}, "keep-dedupe", "how long a dedupe key makes repetitions one")
 	f.StringVar(&o.LogFormat, "log-format", "auto", "auto, json or text; auto is text on a terminal")
 	return c
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors/retention"
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/node"
 	"github.com/attune-automation/attune/packs"
@@ -39,7 +40,7 @@ func runDev(ctx context.Context, o devOptions) error {
 	defer listener.Close()
 	url := "http://" + listener.Addr().String()
 	loaded := append([]*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, packs.Load(o.Packs...)...)
-	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: loaded, Slots: o.Slots, Version: versionText(), APIURL: url,
+	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: loaded, Slots: o.Slots, Keep: o.Keep, Version: versionText(), APIURL: url,
 		KeeperArgs: []string{keeperWord}, Log: log})
 	if err != nil {
 		return err
@@ -53,7 +54,7 @@ func runDev(ctx context.Context, o devOptions) error {
 		return errors.Join(err, closeNode(n))
 	}
 	go func() { served <- server.Serve(listener) }()
-	banner(o.Streams.talk, n.Catalog(), o.Data, url)
+	banner(o.Streams.talk, n.Catalog(), o.Data, url, o.Keep)
 
 	select {
 	case <-ctx.Done():
@@ -91,7 +92,7 @@ func closeNode(n *node.Embedded) error {
 // serve makes the HTTP server of a node, and the node findable. Requests end
 // with ctx.
 func serve(ctx context.Context, n *node.Embedded, data, url string, log *slog.Logger) (*http.Server, error) {
-	handler, err := api.New(api.Config{Engine: n.Node, Store: n.Store, Log: log, Metrics: n.Metrics(), Now: time.Now, Version: versionText()})
+	handler, err := api.New(api.Config{Engine: n.Node, Store: n.Store, Admin: n, Log: log, Metrics: n.Metrics(), Now: time.Now, Version: versionText()})
 	if err != nil {
 		return nil, err
 	}
@@ -155,8 +156,9 @@ func isTerminal(w io.Writer) bool {
 }
 
 // banner tells the operator where everything is and what to type next.
-func banner(w io.Writer, s *packs.Snapshot, data, url string) {
-	fmt.Fprintf(w, "attune %s\n  API   %s\n  data  %s\n", versionText(), url, data)
+func banner(w io.Writer, s *packs.Snapshot, data, url string, keep retention.Ages) {
+	fmt.Fprintf(w, "attune %s\n  API   %s\n  data  %s\n  keeps executions %s, output %s, dedupe keys %s\n", versionText(), url, data,
+		ageText(keep.Executions), ageText(keep.Output), ageText(keep.Dedupe))
 	for _, p := range s.Packs() {
 		fmt.Fprintf(w, "  pack  %s: %d actions, %d triggers, %d rules\n", p.Ref, len(p.Actions), len(p.Triggers), len(p.Rules))
 		for _, f := range p.Faults {
