@@ -136,6 +136,8 @@ var PrunedKinds = []string{"action", "rules"}
 const DefinitionMargin = 24 * time.Hour
 
 // FirstIDAt is the lowest id of a moment: rows made before it have ids below.
+// After the last moment that an id can have, that is as late as it gets.
 func FirstIDAt(t time.Time) attune.ID {
-	return attune.MakeID(max(0, t.Sub(attune.Epoch).Milliseconds()), 0, 0)
+	const last = 1<<41 - 1
+	return attune.MakeID(min(max(0, t.Sub(attune.Epoch).Milliseconds()), last), 0, 0)
 }

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// looks bounds how many trees, streams or definitions one slice looks at.
-	looks = 256
+	// looks bounds how many trees or streams one slice looks at, lookPage how
+	// many at a time: a slice is full of fewer, where they go.
+	looks, lookPage = 512, 64
 	// dedupeLooks is the same for dedupe keys: 35 bytes each, side by side.
 	dedupeLooks = 4096
 	// pruneBytes bounds the output that one slice deletes: each page of it is
@@ -100,7 +101,7 @@ func (d *doomed) counted() persistence.Pruned {
 // finishHigh keeps the highest finish number of the partitions of executions
 // that are to go.
 const finishHigh = "UPDATE partition SET finish_high = max(finish_high, coalesce((" +
-	"SELECT max(finish_number) FROM execution WHERE (id >> 12) & 1023 = partition.id AND finish_number > 0), 0)) " +
+	"SELECT max(finish_number) FROM execution WHERE (execution.id >> 12) & 1023 = +partition.id AND finish_number > 0), 0)) " +
 	"WHERE id IN (SELECT DISTINCT (value >> 12) & 1023 FROM json_each(?1))"
 
 // prune deletes, from below. Where an execution was begun for one of the events

@@ -64,6 +64,8 @@ type slice struct {
 	left  int // rows, or with Try as many as there are
 	bytes int64
 	try   bool
+	// counts says that output is counted, also with try.
+	counts bool
 }
 
 func newSlice(s *Store, p persistence.Prune) *slice {
@@ -81,93 +83,141 @@ func (c *slice) take(to *[]int64, rows []int64) bool {
 	return n == len(rows)
 }
 
-// printed adds the output of executions, and says whether that is all of it.
-func (c *slice) printed(ctx context.Context, executions []int64) (all bool, err error) {
-	limit := max(0, c.left) + 1
+// chunk is a row of output.
+type chunk struct{ row, size int64 }
+
+// printed reads the output of executions, as much as there may be room for. It
+// comes in the order of the executions, which is that in which they are taken:
+// what is left out here is beyond what fits.
+func (c *slice) printed(ctx context.Context, executions []int64) (map[int64][]chunk, error) {
+	of := map[int64][]chunk{}
+	if c.try && !c.counts || len(executions) == 0 {
+		return of, nil
+	}
+	limit := c.left + 1
 	if c.try {
 		limit = -1
 	}
-	all = true
-	err = c.store.read(ctx, "look at output", "SELECT o.rowid, length(o.data) FROM json_each(?1) e CROSS JOIN output o ON o.execution = e.value LIMIT ?2",
+	err := c.store.read(ctx, "look at output", "SELECT o.execution, o.rowid, length(o.data) FROM json_each(?1) e CROSS JOIN output o ON o.execution = e.value LIMIT ?2",
 		[]any{list(executions), limit}, func(scan func(...any) error) error {
-			var row, size int64
-			if err := scan(&row, &size); err != nil {
-				return err
-			}
-			if !c.try && (c.left <= 0 || c.bytes <= 0) {
-				all = false
-				return nil
-			}
-			c.outputs = append(c.outputs, row)
-			c.left, c.bytes = c.left-1, c.bytes-size
-			return nil
-		})
-	return all, err
-}
-
-func (s *Store) oldEvents(ctx context.Context, p persistence.Prune) (*doomed, error) {
-	c, after := newSlice(s, p), cursor(p.After)
-	var events []int64
-	judged := map[int64]bool{}
-	err := s.read(ctx, "look at events", "SELECT id, evaluated FROM event WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
-		[]any{after, int64(persistence.FirstIDAt(p.Before)), looks}, func(scan func(...any) error) error {
-			var id, evaluated int64
-			err := scan(&id, &evaluated)
-			events, judged[id] = append(events, id), evaluated > 0
+			var id int64
+			var one chunk
+			err := scan(&id, &one.row, &one.size)
+			of[id] = append(of[id], one)
 			return err
 		})
-	if err != nil || len(events) == 0 {
-		return c.doomed, err
-	}
-	all, err := s.trees(ctx, belowEvents, events, p)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range events {
-		if t := all[id]; judged[id] && !t.stays {
-			matches, err := s.ids(ctx, "look at enforcements", "SELECT id FROM enforcement WHERE event = ?", id)
-			if err != nil {
-				return nil, err
-			}
-			done, err := c.tree(ctx, t)
-			if err != nil {
-				return nil, err
-			}
-			c.whole, c.topped = append(c.whole, id), c.topped+t.topped
-			if !done || !c.take(&c.enforcements, matches) || !c.take(&c.events, []int64{id}) {
-				c.next = strconv.FormatInt(after, 10)
-				return c.doomed, nil
-			}
+	return of, err
+}
+
+// takeOutput adds chunks, and says whether there was room for all.
+func (c *slice) takeOutput(chunks []chunk) bool {
+	for _, one := range chunks {
+		if !c.try && (c.left <= 0 || c.bytes <= 0) {
+			return false
 		}
-		after = id
+		c.outputs = append(c.outputs, one.row)
+		c.left, c.bytes = c.left-1, c.bytes-one.size
 	}
-	if len(events) == looks {
-		c.next = strconv.FormatInt(after, 10)
+	return true
+}
+
+// takeTree adds a tree, output first, and says whether there was room for all.
+func (c *slice) takeTree(t *tree, output map[int64][]chunk) bool {
+	for _, x := range t.executions {
+		if !c.takeOutput(output[x]) {
+			return false
+		}
 	}
+	return c.take(&c.executions, t.executions)
+}
+
+// going are the executions of the trees that may go, in the order of the tops.
+func going(tops []int64, all map[int64]*tree) (executions []int64) {
+	for _, top := range tops {
+		if t := all[top]; !t.stays {
+			executions = append(executions, t.executions...)
+		}
+	}
+	return executions
+}
+
+// look calls a page of a shelf after the other until the slice is full, which a
+// page says by false, or enough was looked at. A page returns the last id that
+// it looked at, or none when there are no more.
+func (c *slice) look(ctx context.Context, p persistence.Prune, page func(ctx context.Context, after, until int64) (last int64, room bool, err error)) (*doomed, error) {
+	after, until := cursor(p.After), int64(persistence.FirstIDAt(p.Before))
+	for range looks / lookPage {
+		last, room, err := page(ctx, after, until)
+		if err != nil {
+			return nil, err
+		}
+		if last == 0 && room {
+			return c.doomed, nil
+		}
+		after = max(after, last)
+		if !room {
+			break
+		}
+	}
+	c.next = strconv.FormatInt(after, 10)
 	return c.doomed, nil
 }
 
-// tree adds a tree, output first, and says whether there was room for all of it.
-func (c *slice) tree(ctx context.Context, t *tree) (bool, error) {
-	if len(t.executions) == 0 {
-		return true, nil
-	}
-	if !c.try {
-		all, err := c.printed(ctx, t.executions)
-		if err != nil || !all {
-			return false, err
+func (s *Store) oldEvents(ctx context.Context, p persistence.Prune) (*doomed, error) {
+	c := newSlice(s, p)
+	return c.look(ctx, p, func(ctx context.Context, after, until int64) (last int64, room bool, err error) {
+		var events []int64
+		waits := map[int64]bool{}
+		err = s.read(ctx, "look at events", "SELECT id, evaluated FROM event WHERE id > ? AND id < ? ORDER BY id LIMIT ?", []any{after, until, lookPage}, func(scan func(...any) error) error {
+			var id, evaluated int64
+			err := scan(&id, &evaluated)
+			events, waits[id] = append(events, id), evaluated == 0
+			return err
+		})
+		if err != nil || len(events) == 0 {
+			return 0, true, err
 		}
-	}
-	return c.take(&c.executions, t.executions), nil
+		all, err := s.trees(ctx, belowEvents, events, p)
+		if err != nil {
+			return 0, false, err
+		}
+		for id, t := range all {
+			t.stays = t.stays || waits[id]
+		}
+		matches := map[int64][]int64{}
+		err = s.read(ctx, "look at enforcements", "SELECT n.event, n.id FROM json_each(?1) e CROSS JOIN enforcement n ON n.event = e.value", []any{list(events)}, func(scan func(...any) error) error {
+			var event, id int64
+			err := scan(&event, &id)
+			matches[event] = append(matches[event], id)
+			return err
+		})
+		if err != nil {
+			return 0, false, err
+		}
+		output, err := c.printed(ctx, going(events, all))
+		if err != nil {
+			return 0, false, err
+		}
+		for _, id := range events {
+			if t := all[id]; !t.stays {
+				c.whole, c.topped = append(c.whole, id), c.topped+t.topped
+				if !c.takeTree(t, output) || !c.take(&c.enforcements, matches[id]) || !c.take(&c.events, []int64{id}) {
+					return last, false, nil
+				}
+			}
+			last = id
+		}
+		return last, true, nil
+	})
 }
 
 // oldRequests looks at all old executions that are left, and those of events are
 // few by then.
 func (s *Store) oldRequests(ctx context.Context, p persistence.Prune) (*doomed, error) {
-	c, after := newSlice(s, p), cursor(p.After)
-	var seen, tops []int64
-	err := s.read(ctx, "look at executions", "SELECT id, event, parent FROM execution WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
-		[]any{after, int64(persistence.FirstIDAt(p.Before)), looks}, func(scan func(...any) error) error {
+	c := newSlice(s, p)
+	return c.look(ctx, p, func(ctx context.Context, after, until int64) (last int64, room bool, err error) {
+		var seen, tops []int64
+		err = s.read(ctx, "look at executions", "SELECT id, event, parent FROM execution WHERE id > ? AND id < ? ORDER BY id LIMIT ?", []any{after, until, lookPage}, func(scan func(...any) error) error {
 			var id, event, parent int64
 			err := scan(&id, &event, &parent)
 			seen = append(seen, id)
@@ -176,30 +226,25 @@ func (s *Store) oldRequests(ctx context.Context, p persistence.Prune) (*doomed, 
 			}
 			return err
 		})
-	if err != nil || len(seen) == 0 {
-		return c.doomed, err
-	}
-	all, err := s.trees(ctx, belowExecutions, tops, p)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range tops {
-		if t := all[id]; !t.stays {
-			done, err := c.tree(ctx, t)
-			if err != nil {
-				return nil, err
-			}
-			if !done {
-				c.next = strconv.FormatInt(after, 10)
-				return c.doomed, nil
-			}
+		if err != nil || len(seen) == 0 {
+			return 0, true, err
 		}
-		after = id
-	}
-	if len(seen) == looks {
-		c.next = strconv.FormatInt(seen[len(seen)-1], 10)
-	}
-	return c.doomed, nil
+		all, err := s.trees(ctx, belowExecutions, tops, p)
+		if err != nil {
+			return 0, false, err
+		}
+		output, err := c.printed(ctx, going(tops, all))
+		if err != nil {
+			return 0, false, err
+		}
+		for _, id := range tops {
+			if t := all[id]; !t.stays && !c.takeTree(t, output) {
+				return last, false, nil
+			}
+			last = id
+		}
+		return seen[len(seen)-1], true, nil
+	})
 }
 
 // printedBy are executions with output; one that is not there any more printed
@@ -210,36 +255,33 @@ const printedBy = "SELECT o.execution, NOT EXISTS (WITH RECURSIVE up (id) AS (SE
 	"FROM (SELECT DISTINCT execution FROM output WHERE execution > ?1 AND execution < ?2 ORDER BY execution LIMIT ?3) o"
 
 func (s *Store) oldOutputs(ctx context.Context, p persistence.Prune) (*doomed, error) {
-	c, after := newSlice(s, p), cursor(p.After)
-	type row struct {
-		id  int64
-		old bool
-	}
-	var seen []row
-	err := s.read(ctx, "look at output", printedBy, []any{after, int64(persistence.FirstIDAt(p.Before)), looks, p.Before.UnixMilli()}, func(scan func(...any) error) error {
-		var r row
-		err := scan(&r.id, &r.old)
-		seen = append(seen, r)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range seen {
-		if r.old {
-			all, err := c.printed(ctx, []int64{r.id})
-			if err != nil {
-				return nil, err
+	c := newSlice(s, p)
+	c.counts = true
+	return c.look(ctx, p, func(ctx context.Context, after, until int64) (last int64, room bool, err error) {
+		var seen, old []int64
+		err = s.read(ctx, "look at output", printedBy, []any{after, until, lookPage, p.Before.UnixMilli()}, func(scan func(...any) error) error {
+			var id int64
+			var may bool
+			err := scan(&id, &may)
+			seen = append(seen, id)
+			if may {
+				old = append(old, id)
 			}
-			if !all {
-				c.next = strconv.FormatInt(after, 10)
-				return c.doomed, nil
-			}
+			return err
+		})
+		if err != nil || len(seen) == 0 {
+			return 0, true, err
 		}
-		after = r.id
-	}
-	if len(seen) == looks {
-		c.next = strconv.FormatInt(after, 10)
-	}
-	return c.doomed, nil
+		output, err := c.printed(ctx, old)
+		if err != nil {
+			return 0, false, err
+		}
+		for _, id := range old {
+			if !c.takeOutput(output[id]) {
+				return last, false, nil
+			}
+			last = id
+		}
+		return seen[len(seen)-1], true, nil
+	})
 }

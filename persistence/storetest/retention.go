@@ -33,6 +33,12 @@ var retentionCases = map[string]func(f *fixture){
 		f.flush(old)
 		f.present(old)
 	},
+	"an age may be beyond all ids": func(f *fixture) {
+		a := f.group(3)
+		f.flush(a)
+		f.stays(persistence.Events, attune.Epoch.AddDate(-1, 0, 0))
+		same(f, "deleted", f.pass(persistence.Prune{Shelf: persistence.Events, Before: attune.Epoch.AddDate(200, 0, 0)}), tally(1, 0, 0, 0))
+	},
 	"an event stays while one of its executions is live": func(f *fixture) {
 		a := f.group(3, "a", "b")
 		f.flush(a)

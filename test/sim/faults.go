@@ -50,7 +50,7 @@ func (q *queue) draw() plan {
 	if !p.exclusive {
 		add("node freeze", 2)
 	}
-	for _, kind := range strings.Fields("execution partition partitions rules scheduler workers worker broker output writer lease") {
+	for _, kind := range strings.Fields("execution partition partitions rules scheduler workers worker broker output retention writer lease") {
 		if q.chance(2) {
 			p.panics[kind] = 20 + q.random.IntN(400)
 			if kind == "writer" || kind == "lease" || kind == "partitions" || kind == "workers" {
