@@ -304,8 +304,8 @@ func (r *Retention) goOn(err error, took time.Duration) {
 }
 
 // rest is how much longer than a slice the pause after it is: a tenth of the
-// time is enough for a day's worth in an hour. A pass that falls behind, and one
-// that somebody waits for, may take more.
+// time deletes about a thousand events a second. A pass that falls behind, and
+// one that somebody waits for, may take more.
 func (r *Retention) rest(p *pass) int {
 	switch lasts := r.tree.Clock.Now().Sub(p.report.Began); {
 	case lasts > 6*time.Hour:
