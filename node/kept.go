@@ -15,9 +15,9 @@ import (
 // kept is what the retention has done, for the metrics. It is safe for
 // concurrent use.
 type kept struct {
-	// rows and oldest are in the order of [persistence.Tables]; oldest in unix
-	// nanoseconds, 0 is none.
-	rows, oldest [8]atomic.Int64
+	// rows and oldest are in the order of [persistence.Tables], of which there
+	// are fewer than this; oldest in unix nanoseconds, 0 is none.
+	rows, oldest [16]atomic.Int64
 	passed       atomic.Int64 // in unix nanoseconds
 }
 

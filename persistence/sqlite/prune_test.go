@@ -2,7 +2,9 @@ package sqlite_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/persistence/sqlite"
@@ -32,5 +34,25 @@ func TestNothingLiveIsPrunedAndAllThatIsOldIs(t *testing.T) {
 				return fast()
 			})
 		})
+	}
+}
+
+// A database of before the marks on definitions is brought up to date, and none
+// of them is taken for superseded.
+func TestADatabaseWithoutMarksIsBroughtUpToDate(t *testing.T) {
+	dir := t.TempDir()
+	first := open(t, dir)
+	if err := first.PutDefinitions(t.Context(), []persistence.Definition{{Hash: "h", Kind: "action", Ref: "p.a", Body: []byte(`{}`)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	change(t, filepath.Join(dir, "attune.db"), "ALTER TABLE definition DROP COLUMN superseded; DELETE FROM schema WHERE version = 2")
+	s := open(t, dir)
+	acquire(t, s, "n")
+	out, err := s.Prune(t.Context(), "n", persistence.Prune{Shelf: persistence.Definitions, Before: time.Now().AddDate(100, 0, 0), Rows: 10})
+	if _, derr := s.Definition(t.Context(), "h"); err != nil || derr != nil || len(out.Rows) > 0 {
+		t.Fatal(out, err, derr)
 	}
 }
