@@ -16,8 +16,9 @@ import (
 type Retention interface {
 	// Prune looks at one slice of a shelf, and deletes what of it may go in one
 	// transaction that first finds the lease of incarnation not dead, else it
-	// is Fenced and nothing is deleted. Called again with the same arguments it
-	// goes on where it was.
+	// is Fenced and nothing is deleted; where there is nothing to delete, it may
+	// not look at the lease. Called again with the same arguments it goes on
+	// where it was.
 	Prune(ctx context.Context, incarnation string, p Prune) (Pruned, error)
 	// Supersede notes since when definitions of the kinds that are pruned are
 	// not among the current ones; current are the hashes of those that are.
