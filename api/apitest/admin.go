@@ -3,11 +3,12 @@ package apitest
 import (
 	"context"
 	"io"
+	"sync/atomic"
 
 	"github.com/attune-automation/attune/api"
 )
 
-// Admin answers as its fields say. It implements api.Admin.
+// Admin answers as its fields say; set them before it is asked. It implements api.Admin.
 type Admin struct {
 	// Pass is Prune.
 	Pass func(api.PruneRequest) (api.PruneReport, error)
@@ -18,7 +19,7 @@ type Admin struct {
 	Refusal error
 	// Asked is the last request for one, Closed counts the archives closed.
 	Asked  api.BackupRequest
-	Closed int
+	Closed atomic.Int32
 }
 
 // Prune asks Pass.
@@ -48,6 +49,6 @@ func (s *sending) WriteTo(w io.Writer) (int64, error) {
 
 // Close counts.
 func (s *sending) Close() error {
-	s.of.Closed++
+	s.of.Closed.Add(1)
 	return nil
 }

@@ -141,19 +141,18 @@ func TestTheDoctorAsksTheNode(t *testing.T) {
 
 // A backup goes into a file whole or not at all, and over nobody's file.
 func TestABackupIsAFileOrNone(t *testing.T) {
-	w := apitest.New(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "b.tar")
-	take := func() int {
+	take := func(broken error) int {
+		w := apitest.New(t)
+		w.Ruler.Archive, w.Ruler.Broken = "no tar", broken
 		return execute(context.Background(), []string{"admin", "backup", file, "--server", w.URL, "--token", w.Admin},
 			streams{in: &bytes.Buffer{}, out: io.Discard, talk: io.Discard, env: func(string) string { return "" }})
 	}
-	w.Ruler.Archive = "no tar"
-	if code := take(); code != exitUsage {
+	if code := take(nil); code != exitUsage {
 		t.Errorf("an answer that is no backup: exit code %d", code)
 	}
-	w.Ruler.Broken = errors.New("the disk is gone")
-	if code := take(); code != exitUnreachable {
+	if code := take(errors.New("the disk is gone")); code != exitUnreachable {
 		t.Errorf("an answer that breaks off: exit code %d", code)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
@@ -162,7 +161,7 @@ func TestABackupIsAFileOrNone(t *testing.T) {
 	if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code := take(); code != exitConflict {
+	if code := take(nil); code != exitConflict {
 		t.Errorf("over a file: exit code %d", code)
 	}
 }
