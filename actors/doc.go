@@ -9,6 +9,7 @@
 //	├── inspector                answers questions about the tree
 //	├── broker                   bundles to workers, announcements
 //	├── output                   what attempts print, on its way to the store
+//	├── retention                deletes what is over its age
 //	├── scheduler                free slots of all workers, runs waiting for one
 //	├── workers
 //	│   └── NAME                 one worker's slots, lease and state

@@ -18,7 +18,7 @@ type Tree struct {
 	// Incarnation is the node's.
 	Incarnation string
 	// The addresses, by kind.
-	Node, Lease, Writer, Rules, Scheduler, Workers, Broker, Output, Inspector, Partitions *actor.PID
+	Node, Lease, Writer, Rules, Scheduler, Workers, Broker, Output, Inspector, Partitions, Retention *actor.PID
 
 	// Meters are shared by all actors.
 	Meters *Meters
@@ -33,7 +33,8 @@ type Tree struct {
 func NewTree(s *System, incarnation string) *Tree {
 	t := &Tree{System: s, Incarnation: incarnation, Node: s.PID("node"), Lease: s.PID("node/lease"), Writer: s.PID("node/writer"),
 		Rules: s.PID("node/rules"), Scheduler: s.PID("node/scheduler"), Workers: s.PID("node/workers"), Broker: s.PID("node/broker"),
-		Output: s.PID("node/output"), Inspector: s.PID("node/inspector"), Partitions: s.PID("node/partitions"), lease: &atomic.Int64{},
+		Output: s.PID("node/output"), Inspector: s.PID("node/inspector"), Partitions: s.PID("node/partitions"),
+		Retention: s.PID("node/retention"), lease: &atomic.Int64{},
 		draining: &atomic.Bool{}, flushing: &atomic.Int64{}, Meters: &Meters{}}
 	for i := range t.partitions {
 		t.partitions[i] = s.PID("node/partitions/" + PartitionName(i))

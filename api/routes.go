@@ -73,5 +73,7 @@ func (s *server) routes() []route {
 		{post, v1 + "/tokens", administering, http.StatusCreated, "Create token", on(s, s.createToken), false},
 		{remove, v1 + "/tokens/{name}", administering, 0, "Revoke token", on(s, s.revokeToken), false},
 		{get, v1 + "/audit", administering, 0, "List audit", on(s, s.listAudit), false},
+		{post, v1 + "/admin/gc", administering, 0, "Delete what is over its age", on(s, s.prune), false},
+		{get, v1 + "/admin/backup", administering.lasting(), 0, "Back up", on(s, s.backup), false},
 	}
 }

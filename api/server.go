@@ -22,13 +22,16 @@ import (
 // decoded.
 const MaxBody = 1 << 20
 
-// Config is what [New] builds a handler from. All fields but MetricsOpen,
+// Config is what [New] builds a handler from. All fields but Admin, MetricsOpen,
 // BodyTime, Version, Traces and Observe are needed.
 type Config struct {
 	// Engine does what the API cannot do by reading.
 	Engine Engine
 	// Store is what the API reads.
 	Store Store
+	// Admin does what those who run the node ask for; without it that is
+	// Unavailable.
+	Admin Admin
 	// Log receives one line per request (debug) and per internal error.
 	Log *slog.Logger
 	// Metrics is what /metrics shows.

@@ -189,6 +189,10 @@ type SlotsReturned struct {
 // nothing: grants and requests are to be repeated.
 type SchedulerStarted struct{}
 
+// WorkerForgotten tells the workers that a worker's row may be gone from the
+// store; its actor looks.
+type WorkerForgotten struct{ Worker string }
+
 // CheckIncarnation asks the workers whether an incarnation is lost; only if so
 // they answer, with [WorkerLost] to the execution.
 type CheckIncarnation struct {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors/retention"
 	"github.com/attune-automation/attune/api"
 	brokermemory "github.com/attune-automation/attune/messages/memory"
 	"github.com/attune-automation/attune/persistence/sqlite"
@@ -30,6 +31,8 @@ type EmbeddedConfig struct {
 	Packs []*attune.Pack
 	// Slots is how many attempts run at a time; zero is four per core.
 	Slots int
+	// Keep says how long what is kept; its zero value is the default.
+	Keep retention.Ages
 	// Version is the program's, for display.
 	Version string
 	// APIURL is told to actions; may be empty.
@@ -96,6 +99,9 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 	if err != nil {
 		return nil, err
 	}
+	if err := removeParts(c.Data); err != nil {
+		return nil, err
+	}
 	lent, turns, clock := &Lent{}, NewTurns(), NewClock()
 	broker := brokermemory.New(brokermemory.Config{})
 	e.closers = append(e.closers, func(context.Context) error {
@@ -104,7 +110,7 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 		turns.Stop()
 		return err
 	})
-	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data},
+	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data, Keep: c.Keep},
 		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Secrets: box, Log: c.Log, Traces: c.Traces,
 			Observe: c.Observe, Tokens: api.NewExecutionTokens(key.Derive("execution tokens"))})
 	if err := e.SetPacks(ctx, c.Packs); err != nil {

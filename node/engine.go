@@ -220,7 +220,9 @@ func (n *Node) Workers(ctx context.Context) ([]api.WorkerView, error) {
 		if v, err = await(ctx, n, views); err != nil {
 			return nil, err
 		}
-		all = append(all, api.WorkerView{Worker: v.Worker, Running: v.Running, LastHeard: v.LastHeard})
+		if v.Worker.Incarnation != "" { // else it is not stored yet, or no more
+			all = append(all, api.WorkerView{Worker: v.Worker, Running: v.Running, LastHeard: v.LastHeard})
+		}
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
 	return all, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors/retention"
 	"github.com/attune-automation/attune/messages"
 )
 
@@ -29,6 +30,7 @@ var failures = []kindOutcome{
 	{"inspector", restarted, endsNode("node/inspector")},
 	{"broker", restarted, endsNode("node/broker")},
 	{"output", restarted, endsNode("node/output")},
+	{"retention", restarted, endsNode("node/retention")},
 	{"workers", restarted, endsNode("node/workers")},
 	{"worker", restarted, endsNode("node/workers/NAME")},
 	{"scheduler", restarted, endsNode("node/scheduler")},
@@ -112,6 +114,8 @@ func outcome(t *testing.T, kind string, times int) (told string) {
 				r.Tree().Tell(r.Tree().Partitions, &messages.SchedulerStarted{})
 			case "inspector":
 				r.Actors()
+			case "retention":
+				r.Tree().Tell(r.Tree().Retention, &retention.Pass{Try: true, Reply: func(retention.Report) {}})
 			case "node":
 				r.Tree().Tell(r.Tree().Node, "a message to nobody")
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/persistence"
 )
 
 // Metrics is a registry of the node's own: nothing of it is global.
@@ -77,6 +78,10 @@ var (
 	rowsDesc     = desc("attune_store_rows_total", "Rows written.")
 	bytesDesc    = desc("attune_store_bytes_total", "Bytes of the values written.")
 
+	prunedDesc = desc("attune_retention_rows_total", "Rows deleted because they were over their age, by table.", "table")
+	agedDesc   = desc("attune_retention_oldest_seconds", "Age of the oldest row by table, as of the last pass.", "table")
+	passedDesc = desc("attune_retention_last_pass_timestamp_seconds", "When the last pass of the retention ended.")
+
 	drainingDesc = desc("attune_draining", "1 while the node takes no more work.")
 )
 
@@ -85,7 +90,8 @@ func (m *nodeMetrics) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{actorsDesc, mailboxDesc, oldestDesc, restartsDesc, panicsDesc,
 		eventsDesc, evaluationsDesc, enforcementsDesc, endedDesc, announcedDesc, admissionDesc, queuedDesc, ranDesc,
 		windowDesc, waitingDesc, overdueDesc, slotsDesc, takenDesc, lostDesc, bundlesDesc, outputPendingDesc, outputDesc,
-		pendingDesc, flushDesc, failuresDesc, commitsDesc, rowsDesc, bytesDesc, drainingDesc} {
+		pendingDesc, flushDesc, failuresDesc, commitsDesc, rowsDesc, bytesDesc,
+		prunedDesc, agedDesc, passedDesc, drainingDesc} {
 		c <- d
 	}
 }
@@ -113,6 +119,7 @@ func (m *nodeMetrics) Collect(to chan<- prometheus.Metric) {
 	c.outcomes(n)
 	c.queues(n)
 	c.store(n)
+	c.retention(n)
 	draining := 0.0
 	if n.tree.Draining() {
 		draining = 1
@@ -190,4 +197,16 @@ func (c sample) store(n *Node) {
 	c.counter(commitsDesc, stats.Commits)
 	c.counter(rowsDesc, stats.Rows)
 	c.counter(bytesDesc, stats.Bytes)
+}
+
+func (c sample) retention(n *Node) {
+	for i, table := range persistence.Tables() {
+		c.counter(prunedDesc, n.kept.rows[i].Load(), string(table))
+		if oldest := n.kept.oldest[i].Load(); oldest != 0 {
+			c.gauge(agedDesc, time.Duration(n.parts.Clock.Now().UnixNano()-oldest).Seconds(), string(table))
+		}
+	}
+	if at := n.kept.passed.Load(); at != 0 {
+		c.gauge(passedDesc, time.Duration(at).Seconds())
+	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/actors/retention"
 	"github.com/attune-automation/attune/actors/rules"
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/cluster"
@@ -29,6 +30,8 @@ type Config struct {
 	// Version is the program's; Data the data folder, or empty. Both are for
 	// display.
 	Version, Data string
+	// Keep says how long what is kept; its zero value is the default.
+	Keep retention.Ages
 }
 
 // Parts are what the node is built from: everything impure.
@@ -67,6 +70,9 @@ type Node struct {
 	watchers watchers
 	actions  actions
 	catalog  atomic.Pointer[packs.Snapshot]
+	// revisionRows are the names under which the present revision of the rules
+	// is stored: its own, and those of its rows.
+	revisionRows atomic.Pointer[[]string]
 	// composing makes one catalogue follow the other.
 	composing sync.Mutex
 	loaded    []*attune.Pack // guarded by composing
@@ -80,6 +86,8 @@ type Node struct {
 	ended  [attune.Abandoned + 1]atomic.Int64
 	// requests times the answers of the API.
 	requests *prometheus.HistogramVec
+	asked    retention.Asked
+	kept     kept
 
 	fatalOnce sync.Once
 	fatal     chan struct{}

@@ -109,6 +109,8 @@ func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
 	if err := n.parts.Store.PutDefinitions(ctx, append(defs, persistence.Definition{Hash: key, Kind: "rules", Ref: key, Body: body})); err != nil {
 		return fmt.Errorf("store rules revision %d: %w", s.Revision(), err)
 	}
+	names := slices.Concat([]string{key}, r.RuleRows, r.ActionRows)
+	n.revisionRows.Store(&names)
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors/retention"
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/messages"
 	brokermemory "github.com/attune-automation/attune/messages/memory"
@@ -53,6 +54,7 @@ type rig struct {
 	lent        *node.Lent
 	turns       *node.Turns
 	incarnation int
+	keep        retention.Ages
 	clock       *node.Clock // of the present incarnation
 	machines    map[string]*machine
 	workers     map[string]*process
@@ -129,7 +131,7 @@ func (r *rig) boot() {
 	clock, began := node.NewClock(), time.Now()
 	r.clock = clock
 	clock.BootTime = func() time.Duration { return time.Since(began) } // that of the bubble
-	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d"},
+	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d", Keep: r.keep},
 		node.Parts{Clock: clock, Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Secrets: r.box, Log: r.log,
 			Observe: func(path, kind string, m any) {
 				if observe, ok := r.observe.get(); ok {

@@ -13,6 +13,7 @@ import (
 	"github.com/attune-automation/attune/actors/lease"
 	"github.com/attune-automation/attune/actors/output"
 	"github.com/attune-automation/attune/actors/partitions"
+	"github.com/attune-automation/attune/actors/retention"
 	"github.com/attune-automation/attune/actors/rules"
 	"github.com/attune-automation/attune/actors/scheduler"
 	"github.com/attune-automation/attune/actors/workers"
@@ -88,6 +89,9 @@ func (r *root) Receive(ctx actor.Context) {
 		{"workers", func() actors.Actor { return workers.New(t, n.parts.Store) }},
 		{"scheduler", func() actors.Actor { return scheduler.New(t) }},
 		{"rules", func() actors.Actor { return rules.New(t, &n.rules, n.judgeAt, n.owned.pick) }},
+		{"retention", func() actors.Actor {
+			return retention.New(t, n.parts.Store, n.config.Keep, n.currentDefinitions, &n.asked, &n.kept)
+		}},
 		{"partitions", func() actors.Actor { return partitions.New(t, n.parts.Store, executions, &n.owned) }},
 	} {
 		if _, err := ctx.SpawnNamed(t.Props(child.produce), child.name); err != nil {

@@ -19,6 +19,7 @@ type Store interface {
 	Rulebook
 	Output
 	Audit
+	Retention
 	// Stats counts what this store has written since it was opened.
 	Stats() Stats
 	// Close releases the store. Calls under way end with an error.
@@ -154,7 +155,8 @@ type Query struct {
 // Catalog keeps definitions by content, so that what is under way keeps what it
 // began with, and access tokens.
 type Catalog interface {
-	// PutDefinitions keeps definitions; one that is there already is left.
+	// PutDefinitions keeps definitions; one that is there already is left, and
+	// is current again.
 	PutDefinitions(ctx context.Context, defs []Definition) error
 	// Definition is the body for a hash.
 	Definition(ctx context.Context, hash string) (Definition, error)

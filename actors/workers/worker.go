@@ -89,10 +89,12 @@ func (w *worker) Detail() any {
 type (
 	// tick, reread and recountAgain are dropped by an actor that did not ask.
 	tick struct{ by *worker }
-	// reread is the row as stored, where this actor may not know it.
+	// reread is the row as stored, where this actor may not know it; gone says
+	// that there is none.
 	reread struct {
-		by  *worker
-		row *attune.Worker
+		by   *worker
+		row  *attune.Worker
+		gone bool
 	}
 	recountAgain struct{ by *worker }
 	counted      struct {
@@ -136,8 +138,15 @@ func (w *worker) Receive(ctx actor.Context) {
 		}
 		w.grant(true)
 	case *reread:
-		if m.by == w {
+		switch {
+		case m.by == w && m.gone:
+			w.forget()
+		case m.by == w:
 			w.adopt(m.row)
+		}
+	case *messages.WorkerForgotten:
+		if !w.alive() && w.known.row != nil {
+			w.read()
 		}
 	case *messages.CheckIncarnation:
 		w.check(m)
@@ -194,9 +203,18 @@ func (w *worker) read() {
 		for _, row := range rows {
 			if row.Name == name {
 				tree.Tell(self, &reread{by: w, row: row})
+				return
 			}
 		}
+		tree.Tell(self, &reread{by: w, gone: true})
 	})
+}
+
+// forget begins anew: the row of a worker that is lost, or left, was deleted.
+func (w *worker) forget() {
+	if !w.alive() && w.writing == nil {
+		w.known.row = nil
+	}
 }
 
 // adopt goes on with a stored row that this life of the actor did not write;

@@ -91,6 +91,8 @@ func (w *Workers) Receive(ctx actor.Context) {
 		w.forward(m.Worker, m)
 	case *messages.CheckIncarnation:
 		w.forward(m.Worker, m)
+	case *messages.WorkerForgotten:
+		w.forward(m.Worker, m)
 	case *messages.SchedulerStarted:
 		w.toAll(m)
 	case *List:

@@ -21,6 +21,8 @@ var Noon = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 type World struct {
 	Engine *Engine
 	Store  *Store
+	// Ruler is the api.Admin.
+	Ruler *Admin
 	// URL is where it listens.
 	URL string
 	// Admin, Operator, Viewer are secrets of tokens of those kinds, named
@@ -33,13 +35,13 @@ type World struct {
 // New serves an empty world with one pack, demo, until the test ends.
 func New(t testing.TB, changes ...func(*api.Config)) *World {
 	t.Helper()
-	w := &World{Engine: &Engine{Snapshot: Pack(t), Watched: make(chan attune.ExecutionID, 16)}, Store: NewStore()}
+	w := &World{Engine: &Engine{Snapshot: Pack(t), Watched: make(chan attune.ExecutionID, 16)}, Store: NewStore(), Ruler: &Admin{}}
 	for kind, secret := range map[attune.Role]*string{attune.RoleAdmin: &w.Admin, attune.RoleOperator: &w.Operator, attune.RoleViewer: &w.Viewer} {
 		var token attune.AccessToken
 		*secret, token = api.NewToken(string(kind), kind)
 		w.Store.Put(token)
 	}
-	config := api.Config{Engine: w.Engine, Store: w.Store, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Now: func() time.Time { return Noon },
+	config := api.Config{Engine: w.Engine, Store: w.Store, Admin: w.Ruler, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Now: func() time.Time { return Noon },
 		AfterFunc:  func(d time.Duration, f func()) attune.Timer { return time.AfterFunc(d, f) }, //nolint:forbidigo // a server of a test, on real connections
 		Executions: api.NewExecutionTokens(make([]byte, 32))}
 	w.Executions = config.Executions

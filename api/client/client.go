@@ -99,9 +99,14 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
+	return c.from(ctx, method, target, body)
+}
+
+// from is send for a whole URL.
+func (c *Client) from(ctx context.Context, method, target string, body io.Reader) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
-		return nil, fmt.Errorf("request %s: %w", path, err)
+		return nil, fmt.Errorf("request %s: %w", target, err)
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")

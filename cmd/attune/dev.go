@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors/retention"
 )
 
 // defaultListen is where attune dev listens unless told otherwise.
@@ -33,6 +34,8 @@ type devOptions struct {
 	// AllowHTTP are networks that http-request may reach although they lead
 	// inside.
 	AllowHTTP []netip.Prefix
+	// Keep says how long what is kept.
+	Keep retention.Ages
 	// LogFormat is auto, json or text.
 	LogFormat string
 	// Streams is where the banner (talk) and the log go.
@@ -40,7 +43,7 @@ type devOptions struct {
 }
 
 func (p *program) devCommand() *cobra.Command {
-	var o devOptions
+	o := devOptions{Keep: retention.Ages{}.WithDefaults()}
 	var memory string
 	var allow []string
 	c := &cobra.Command{
@@ -81,6 +84,9 @@ func (p *program) devCommand() *cobra.Command {
 	f.IntVar(&o.Limits.Processes, "max-processes", 0, "the most processes and threads of one attempt; 0 is no limit")
 	f.Float64Var(&o.Limits.CPU, "max-cpu", 0, "the most processors of one attempt, such as 1.5; 0 is no limit")
 	f.StringArrayVar(&allow, "allow-http", nil, "`network`, such as 10.1.0.0/16, that http-request may reach although it is private; may be given several times")
+	f.Var(ageFlag{&o.Keep.Executions}, "keep", "how long events and executions are kept after their end: 30d, 12h, forever")
+	f.Var(ageFlag{&o.Keep.Output}, "keep-output", "how long output is kept, at most as long as its execution")
+	f.Var(ageFlag{&o.Keep.Dedupe}, "keep-dedupe", "how long a dedupe key makes repetitions one")
 	f.StringVar(&o.LogFormat, "log-format", "auto", "auto, json or text; auto is text on a terminal")
 	f.StringVar(&o.TraceTo, "trace-to", "", "URL of an OpenTelemetry collector to send traces to; else that in OTEL_EXPORTER_OTLP_ENDPOINT; else none are sent")
 	f.Float64Var(&o.TraceSample, "trace-sample", 1, "share of traces to send, 0 to 1; one that a caller began is sent if the caller sends it")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors/retention"
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/node"
 	"github.com/attune-automation/attune/packs"
@@ -43,7 +44,7 @@ func runDev(ctx context.Context, o devOptions) error {
 	}
 	defer spans.close(ctx, log)
 	loaded := append([]*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, packs.Load(o.Packs...)...)
-	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: loaded, Slots: o.Slots, Version: versionText(), APIURL: url,
+	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: loaded, Slots: o.Slots, Keep: o.Keep, Version: versionText(), APIURL: url,
 		KeeperArgs: []string{keeperWord}, Limits: o.Limits, AllowHTTP: o.AllowHTTP, Log: log, Traces: spans.node()})
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func runDev(ctx context.Context, o devOptions) error {
 		return errors.Join(err, closeNode(n))
 	}
 	go func() { served <- server.Serve(listener) }()
-	banner(o.Streams.talk, n.Catalog(), o.Data, url)
+	banner(o.Streams.talk, n.Catalog(), o.Data, url, o.Keep)
 
 	select {
 	case <-ctx.Done():
@@ -95,7 +96,7 @@ func closeNode(n *node.Embedded) error {
 // serve makes the HTTP server of a node, and the node findable. Requests end
 // with ctx.
 func serve(ctx context.Context, n *node.Embedded, data, url string, log *slog.Logger, spans tracing) (*http.Server, error) {
-	handler, err := api.New(api.Config{Engine: n.Node, Store: n.Store, Log: log, Metrics: n.Metrics(), Now: time.Now, Version: versionText(),
+	handler, err := api.New(api.Config{Engine: n.Node, Store: n.Store, Admin: n, Log: log, Metrics: n.Metrics(), Now: time.Now, Version: versionText(),
 		AfterFunc: func(d time.Duration, f func()) attune.Timer { return time.AfterFunc(d, f) }, Executions: n.ExecutionTokens(),
 		Traces: spans.requests(), Observe: n.ObserveRequest})
 	if err != nil {
@@ -162,8 +163,9 @@ func isTerminal(w io.Writer) bool {
 }
 
 // banner tells the operator where everything is and what to type next.
-func banner(w io.Writer, s *packs.Snapshot, data, url string) {
-	fmt.Fprintf(w, "attune %s\n  API   %s\n  data  %s\n", versionText(), url, data)
+func banner(w io.Writer, s *packs.Snapshot, data, url string, keep retention.Ages) {
+	fmt.Fprintf(w, "attune %s\n  API   %s\n  data  %s\n  keeps executions %s, output %s, dedupe keys %s\n", versionText(), url, data,
+		ageText(keep.Executions), ageText(keep.Output), ageText(keep.Dedupe))
 	for _, p := range s.Packs() {
 		fmt.Fprintf(w, "  pack  %s: %d actions, %d triggers, %d rules\n", p.Ref, len(p.Actions), len(p.Triggers), len(p.Rules))
 		for _, f := range p.Faults {

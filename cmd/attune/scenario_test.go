@@ -170,6 +170,13 @@ func scene(t *testing.T) *apitest.World {
 	w.Engine.Stop = func(id attune.ExecutionID, _, _ string) (*attune.Execution, error) {
 		return w.Store.Execution(context.Background(), id)
 	}
+	w.Ruler.Pass = func(r api.PruneRequest) (api.PruneReport, error) {
+		report := api.PruneReport{Began: apitest.Noon, Ended: apitest.Noon, Tables: []api.PrunedTable{{Table: "event"}, {Table: "execution"}}}
+		if r.OlderThan != nil {
+			report.Rows, report.Tables[1].Rows = 7, 7
+		}
+		return report, nil
+	}
 	w.Engine.Machines = []api.WorkerView{{Worker: attune.Worker{Name: "w1", State: attune.WorkerAlive, Runners: []string{"echo"}, Slots: 4, Registered: apitest.Noon}, Running: 1, LastHeard: apitest.Noon}}
 	w.Engine.Tree = []messages.ActorView{{Path: "node", Kind: "node", State: "open", Children: 2}, {Path: "node/partitions", Parent: "node", Kind: "partitions", State: "settled", Children: 9}}
 	for n := range 9 {

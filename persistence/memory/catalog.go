@@ -27,6 +27,9 @@ func (s *Store) PutDefinitions(ctx context.Context, defs []persistence.Definitio
 			d.Body = bytes.Clone(document(d.Body))
 			s.definitions[d.Hash] = d
 			rows, size = rows+1, size+len(d.Body)
+		} else if _, was := s.superseded[d.Hash]; was {
+			delete(s.superseded, d.Hash)
+			rows++
 		}
 	}
 	s.wrote(rows, size)

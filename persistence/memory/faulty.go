@@ -291,6 +291,21 @@ func (f *Faulty) ReadOutput(ctx context.Context, token attune.Token, stream pers
 	return through(f, "ReadOutput", func() ([]byte, error) { return f.store.ReadOutput(ctx, token, stream, offset, limit) })
 }
 
+// Prune implements [persistence.Retention].
+func (f *Faulty) Prune(ctx context.Context, incarnation string, p persistence.Prune) (persistence.Pruned, error) {
+	return through(f, "Prune", func() (persistence.Pruned, error) { return f.store.Prune(ctx, incarnation, p) })
+}
+
+// Supersede implements [persistence.Retention].
+func (f *Faulty) Supersede(ctx context.Context, incarnation string, current []string) error {
+	return throughErr(f, "Supersede", func() error { return f.store.Supersede(ctx, incarnation, current) })
+}
+
+// Oldest implements [persistence.Retention].
+func (f *Faulty) Oldest(ctx context.Context) (map[persistence.Table]time.Time, error) {
+	return through(f, "Oldest", func() (map[persistence.Table]time.Time, error) { return f.store.Oldest(ctx) })
+}
+
 // Stats implements [persistence.Store].
 func (f *Faulty) Stats() persistence.Stats { return f.store.Stats() }
 

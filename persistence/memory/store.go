@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/persistence"
@@ -36,6 +37,7 @@ type Store struct {
 	executions   table[attune.ExecutionID, *execution]
 	workers      map[string]*worker
 	definitions  map[string]persistence.Definition
+	superseded   map[string]time.Time // definitions by hash, since when
 	tokens       map[string]attune.AccessToken
 	applied      map[string]persistence.AppliedRule
 	switches     map[string]persistence.RuleSwitch
@@ -96,6 +98,7 @@ func New(cfg Config) *Store {
 		executions:   newTable[attune.ExecutionID, *execution](),
 		workers:      map[string]*worker{},
 		definitions:  map[string]persistence.Definition{},
+		superseded:   map[string]time.Time{},
 		tokens:       map[string]attune.AccessToken{},
 		applied:      map[string]persistence.AppliedRule{},
 		switches:     map[string]persistence.RuleSwitch{},

@@ -29,3 +29,9 @@ func TestContract(t *testing.T) {
 		})
 	}
 }
+
+func TestNothingLiveIsPrunedAndAllThatIsOldIs(t *testing.T) {
+	for seed := range uint64(40) {
+		storetest.Keep(t, memory.New(memory.Config{Clock: &clock{}, Exclusive: true}), seed, func(s persistence.Store) persistence.Store { return s })
+	}
+}

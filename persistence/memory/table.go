@@ -25,6 +25,11 @@ func (t *table[K, V]) put(id K, row V) {
 	t.rows[id] = row
 }
 
+func (t *table[K, V]) drop(id K) {
+	delete(t.rows, id)
+	t.ids = remove(t.ids, id)
+}
+
 // newest calls yield for the rows with ids at least from and below to, the
 // newest first, until it says no.
 func (t *table[K, V]) newest(from, to K, yield func(V) bool) {

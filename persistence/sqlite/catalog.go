@@ -22,7 +22,7 @@ func (s *Store) PutDefinitions(ctx context.Context, defs []persistence.Definitio
 			t.text(d.Kind)
 			t.text(d.Ref)
 			t.json(d.Body)
-			n, err := t.exec("INSERT OR IGNORE INTO definition (hash, kind, ref, body) VALUES (?, ?, ?, ?)")
+			n, err := t.exec("INSERT INTO definition (hash, kind, ref, body) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET superseded = 0 WHERE superseded > 0")
 			if err != nil {
 				return err
 			}

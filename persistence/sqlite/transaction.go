@@ -14,6 +14,7 @@ import (
 type tx struct {
 	*session
 	rows, bytes int64
+	deleted     int64 // rows; they count as no rows written
 }
 
 // write runs f in a transaction: it commits what f wrote and rolls back when f
@@ -51,7 +52,7 @@ func (s *Store) write(ctx context.Context, operation string, f func(t *tx) error
 		}
 		return unknown{persistence.Away(operation, err)}
 	}
-	if t.rows > 0 {
+	if t.rows+t.deleted > 0 {
 		s.stats.Commits++
 		s.stats.Rows += t.rows
 		s.stats.Bytes += t.bytes

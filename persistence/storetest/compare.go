@@ -31,6 +31,7 @@ func Compare(t *testing.T, a, b persistence.Store, seed uint64, flushes int) {
 			answers, err := s.Resolve(d.ctx, "node-1", again)
 			return []any{reasonless(answers), kindOf(err)}
 		})
+		d.prune()
 		d.list()
 	}
 	d.all()
@@ -194,6 +195,24 @@ func (d *driver) step(x *attune.Execution) *attune.Execution {
 		x.Version++
 	}
 	return x
+}
+
+// prune is now and then a whole pass over a shelf; where its slices end is each
+// store's own.
+func (d *driver) prune() {
+	if len(d.rows) > 0 && d.rand.IntN(3) == 0 {
+		chunk := persistence.OutputChunk{Token: attune.Token{Execution: d.rows[d.rand.IntN(len(d.rows))].ID, Attempt: 1}, Stream: persistence.Stdout, Data: []byte("x")}
+		d.each("output", func(s persistence.Store) any { return kindOf(s.AppendOutput(d.ctx, []persistence.OutputChunk{chunk})) })
+	}
+	if d.rand.IntN(3) > 0 {
+		return
+	}
+	p := persistence.Prune{Shelf: persistence.Shelves()[d.rand.IntN(4)], Before: at(d.rand.IntN(80)), Rows: 1 + d.rand.IntN(20)}
+	d.lead = "node-1"
+	d.each("pass over "+show(p), func(s persistence.Store) any {
+		d.s = s
+		return d.pass(p)
+	})
 }
 
 func (d *driver) list() {

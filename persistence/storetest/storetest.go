@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t testing.TB) persistence.Store) {
 		{"rulebook", rulebookCases},
 		{"output", outputCases},
 		{"audit", auditCases},
+		{"retention", retentionCases},
 		{"whole", wholeCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {

@@ -62,4 +62,16 @@ var all = []mutant{
 		old:  "	e.due = at\n	if at != 0 {", broken: "	e.due = at\n	if at < 0 {",
 		pkg: "./test/sim", args: seeds("60"),
 	},
+	{
+		name: "an end is deleted before it is announced",
+		file: "persistence/memory/retention.go",
+		old:  " || x.row.FinishNumber > d.s.partition(x.row.ID).row.AnnouncedTo {", broken: " {",
+		pkg: "./test/sim", args: seeds("60"),
+	},
+	{
+		name: "what is live is deleted",
+		file: "persistence/sqlite/prune_trees.go",
+		old:  "if !finished.Valid || finished", broken: "if finished",
+		pkg: "./persistence/sqlite", args: []string{"-run", "^TestNothingLiveIsPruned"},
+	},
 }

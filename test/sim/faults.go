@@ -47,14 +47,18 @@ func (q *queue) draw() plan {
 	add("store outage", 2)
 	add("link outage", 2)
 	add("poison", 3)
+	add("prune", 4)
 	if !p.exclusive {
 		add("node freeze", 2)
 	}
-	for _, kind := range strings.Fields("execution partition partitions rules scheduler workers worker broker output writer lease") {
+	for _, kind := range strings.Fields("execution partition partitions rules scheduler workers worker broker output retention writer lease") {
 		if q.chance(2) {
 			p.panics[kind] = 20 + q.random.IntN(400)
 			if kind == "writer" || kind == "lease" || kind == "partitions" || kind == "workers" {
 				p.panics[kind] *= 5
+			}
+			if kind == "retention" { // it has little to do
+				p.panics[kind] = 2 + p.panics[kind]/20
 			}
 		}
 	}
@@ -124,6 +128,8 @@ func (w *world) happen(word string) bool {
 		return w.outage(m)
 	case "poison":
 		return w.poison()
+	case "prune":
+		return w.prune()
 	}
 	panic("no fault is called " + word)
 }

@@ -24,6 +24,7 @@ type recorder struct {
 	live     map[attune.ExecutionID]bool
 	known    map[attune.ExecutionID]int64 // the version recorded last
 	pending  map[attune.EventID]bool      // not judged to the end
+	buried   buried
 }
 
 func newRecorder(w *world, exclusive bool) *recorder {
@@ -163,7 +164,7 @@ func executionRow(x *attune.Execution) check.Execution {
 
 // collect is everything the checker judges.
 func (w *world) collect() *check.Input {
-	rows := w.store.Rows()
+	rows := w.store.buried.all(w.store.Rows())
 	in := &check.Input{Plan: w.plan.check(), Counts: w.counts, Rules: ruleTable, EventSeq: w.store.eventSeq, Versions: w.store.versions,
 		Flushes: w.store.flushes, TakeOvers: w.store.taken, Announced: w.announcements}
 	for _, e := range rows.Events {

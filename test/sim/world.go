@@ -81,6 +81,7 @@ func simulate(seed uint64, out io.Writer, draw func(*queue) plan) (o Outcome) {
 	w.load()
 	w.strike()
 	o.Faults = w.live()
+	o.Faults = append(o.Faults, w.store.buried.faults...)
 	o.Input = w.collect()
 	o.Faults = append(o.Faults, check.Check(o.Input)...)
 	o.Steps, o.Took = w.steps, w.now
