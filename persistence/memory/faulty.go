@@ -241,6 +241,11 @@ func (f *Faulty) ReadOutput(ctx context.Context, token attune.Token, stream pers
 	return through(f, "ReadOutput", func() ([]byte, error) { return f.store.ReadOutput(ctx, token, stream, offset, limit) })
 }
 
+// NextOutput implements [persistence.Output].
+func (f *Faulty) NextOutput(ctx context.Context, token attune.Token, stream persistence.Stream, offset int64, limit int) (persistence.OutputChunk, error) {
+	return through(f, "NextOutput", func() (persistence.OutputChunk, error) { return f.store.NextOutput(ctx, token, stream, offset, limit) })
+}
+
 // Stats implements [persistence.Store].
 func (f *Faulty) Stats() persistence.Stats { return f.store.Stats() }
 

@@ -38,6 +38,7 @@ type Store struct {
 	definitions  map[string]persistence.Definition
 	tokens       map[string]attune.AccessToken
 	output       map[stream][]chunk
+	came         int64 // counts the chunks of output
 	stats        persistence.Stats
 }
 

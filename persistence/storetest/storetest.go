@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t testing.TB) persistence.Store) {
 		{"lists", listCases},
 		{"catalog", catalogCases},
 		{"output", outputCases},
+		{"order of output", orderCases},
 		{"whole", wholeCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
