@@ -40,12 +40,14 @@ type Engine interface {
 	Ready() error
 	// Node describes the node.
 	Node() NodeView
+	Changes
 }
 
 // Store is what the API reads by itself.
 type Store interface {
 	persistence.Reader
 	ReadOutput(ctx context.Context, token attune.Token, stream persistence.Stream, offset int64, limit int) ([]byte, error)
+	NextOutput(ctx context.Context, token attune.Token, stream persistence.Stream, offset int64, limit int) (persistence.OutputChunk, error)
 	AccessTokens(ctx context.Context) ([]attune.AccessToken, error)
 	// Definition is what an execution began with: it says which of its
 	// parameters are secret.

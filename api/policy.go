@@ -41,8 +41,7 @@ func (s *server) guard(p policy) func(huma.Context, func(huma.Context)) {
 		r, w := humago.Unwrap(hc)
 		token, err := s.tokens.Check(r.Context(), secretOf(r.Header))
 		if err == nil && !p.allows(token) {
-			err = &attune.Error{Kind: attune.Denied, Code: "role_missing", Message: "the token " + token.Name + " may not do this",
-				Try: "use a token with the role " + string(p[0])}
+			err = lacksRole(token, p)
 		}
 		if err != nil {
 			writeProblem(w, newProblem(err))
@@ -50,15 +49,31 @@ func (s *server) guard(p policy) func(huma.Context, func(huma.Context)) {
 		}
 		if who, ok := r.Context().Value(principalKey{}).(*principal); ok {
 			who.token = token
+			who.again = func(ctx context.Context) error {
+				token, err := s.tokens.Check(ctx, secretOf(r.Header))
+				if err == nil && !p.allows(token) {
+					err = lacksRole(token, p)
+				}
+				return err
+			}
 		}
 		next(hc)
 	}
 }
 
+func lacksRole(token attune.AccessToken, p policy) error {
+	return &attune.Error{Kind: attune.Denied, Code: "role_missing", Message: "the token " + token.Name + " may not do this",
+		Try: "use a token with the role " + string(p[0])}
+}
+
 type principalKey struct{}
 
 // principal is who a request comes from, found out after its context was made.
-type principal struct{ token attune.AccessToken }
+type principal struct {
+	token attune.AccessToken
+	// again asks once more whether the token may do what the request does.
+	again func(context.Context) error
+}
 
 // principalOf is the name of the token behind a request.
 func principalOf(ctx context.Context) string {

@@ -46,6 +46,8 @@ func (s *server) routes() []route {
 		{post, v1 + "/executions/{id}/cancel", operating, 0, "Cancel execution", on(s, s.cancel), false},
 		{get, v1 + "/executions/{id}/wait", viewing, 0, "Wait for execution", on(s, s.wait), false},
 		{get, v1 + "/executions/{id}/output", viewing, 0, "Read output of execution", on(s, s.output), false},
+		{get, v1 + "/executions/{id}/logs", viewing, 0, "Read logs of execution", on(s, s.logs), false},
+		{get, v1 + "/stream", viewing, 0, "Stream changes", on(s, s.stream), false},
 		{get, v1 + "/trace/{id}", viewing, 0, "Trace", on(s, s.trace), false},
 
 		{get, v1 + "/actions", viewing, 0, "List actions", on(s, s.listActions), false},

@@ -23,7 +23,7 @@ import (
 const MaxBody = 1 << 20
 
 // Config is what [New] builds a handler from. All fields but MetricsOpen,
-// BodyTime and Version are needed.
+// BodyTime, Beat, Heartbeat and Version are needed.
 type Config struct {
 	// Engine does what the API cannot do by reading.
 	Engine Engine
@@ -40,6 +40,13 @@ type Config struct {
 	// BodyTime is how long a request body may take to arrive; 0 is 30 s. Too
 	// short refuses slow senders, too long lets idle ones keep connections.
 	BodyTime time.Duration
+	// Beat is how often an answer that stays open asks again whether its caller
+	// may still read; 0 is 400 ms. Too short asks the store more often than its
+	// tokens are believed, too long lets revoked ones read on.
+	Beat time.Duration
+	// Heartbeat is how often a stream says that it is still there; 0 is 15 s.
+	// Longer than the patience of what stands between loses connections.
+	Heartbeat time.Duration
 	// Version is shown in the OpenAPI document; empty is "dev".
 	Version string
 }
@@ -56,6 +63,12 @@ type server struct {
 func New(c Config) (http.Handler, error) {
 	if c.BodyTime == 0 {
 		c.BodyTime = 30 * time.Second
+	}
+	if c.Beat == 0 {
+		c.Beat = 400 * time.Millisecond
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = 15 * time.Second
 	}
 	s := &server{Config: c, tokens: NewTokens(c.Store, c.Now), mux: http.NewServeMux()}
 	if err := s.mount(s.routes()); err != nil {

@@ -52,6 +52,8 @@ func ended(x *attune.Execution) bool { return x.Status.Terminal() }
 func (s *server) await(ctx context.Context, id attune.ExecutionID, limit time.Duration, wanted func(*attune.Execution) bool) (*attune.Execution, error) {
 	changed, stop := s.Engine.Watch(id) // before the first look, so that no change falls between
 	defer stop()
+	v := s.watchOver(ctx)
+	defer v.end()
 	patience, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
@@ -59,21 +61,11 @@ func (s *server) await(ctx context.Context, id attune.ExecutionID, limit time.Du
 		if err != nil || wanted(x) || patience.Err() != nil {
 			return x, err
 		}
-		if !sleepUntil(patience, changed) && ctx.Err() != nil {
+		if err := v.sleep(patience, changed); err != nil && patience.Err() == nil {
+			return nil, err
+		}
+		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-	}
-}
-
-// sleepUntil returns when something changed or may have, and false when ctx
-// ended.
-func sleepUntil(ctx context.Context, changed <-chan struct{}) bool {
-	nap, cancel := context.WithTimeout(ctx, lookAnyway)
-	defer cancel()
-	select {
-	case <-changed:
-		return true
-	case <-nap.Done():
-		return ctx.Err() == nil
 	}
 }

@@ -81,7 +81,7 @@ func (c *Client) json(ctx context.Context, method, path string, query url.Values
 		}
 		body = bytes.NewReader(b)
 	}
-	r, err := c.send(ctx, method, path, query, body)
+	r, err := c.send(ctx, method, path, query, body, nil)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (c *Client) json(ctx context.Context, method, path string, query url.Values
 
 // send returns a response that succeeded; anything else is an error with the
 // body closed.
-func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader, header http.Header) (*http.Response, error) {
 	target := c.server + "/api/v1" + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
@@ -102,6 +102,9 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	r, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
 		return nil, fmt.Errorf("request %s: %w", path, err)
+	}
+	for name, values := range header {
+		r.Header[name] = values
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")

@@ -49,4 +49,16 @@ var all = []mutant{
 		old:  "	e.due = at\n	if at != 0 {", broken: "	e.due = at\n	if at < 0 {",
 		pkg: "./test/sim", args: seeds("60"),
 	},
+	{
+		name: "the stream tells what was not committed",
+		file: "node/feed.go",
+		old:  "if answers[i].Outcome == persistence.Committed {", broken: "if answers[i].Outcome != persistence.NotWritten {",
+		pkg: "./node", args: []string{"-run", "^TestOnlyWhatIsCommittedIsTold$"},
+	},
+	{
+		name: "an open answer outlives its token",
+		file: "api/vigil.go",
+		old:  "attune.KindOf(err) == attune.Denied {", broken: "attune.KindOf(err) == attune.Internal {",
+		pkg: "./api", args: []string{"-run", "^TestARevokedTokenEndsWhatIsOpen$"},
+	},
 }
