@@ -40,6 +40,7 @@ type Engine interface {
 	Ready() error
 	// Node describes the node.
 	Node() NodeView
+	Changes
 }
 
 // Rules is what the API asks of the node about rules.
@@ -101,6 +102,7 @@ type Store interface {
 	TokenStore
 	AuditStore
 	ReadOutput(ctx context.Context, token attune.Token, stream persistence.Stream, offset int64, limit int) ([]byte, error)
+	NextOutput(ctx context.Context, token attune.Token, stream persistence.Stream, offset int64, limit int) (persistence.OutputChunk, error)
 	// Definition is what an execution began with: it says which of its
 	// parameters are secret.
 	Definition(ctx context.Context, hash string) (persistence.Definition, error)

@@ -70,10 +70,9 @@ type follower struct {
 	token  attune.Token
 	stream persistence.Stream
 	offset int64
-	// text replaces what is not UTF-8; partial is the beginning of a character
-	// whose end has not come yet.
-	text    bool
-	partial []byte
+	// text replaces what is not UTF-8.
+	text  bool
+	clean cleaner
 }
 
 // begin waits, with follow, until the attempt is there or can never be.
@@ -89,8 +88,9 @@ func (f *follower) begin(ctx context.Context, changed <-chan struct{}, follow bo
 			}
 			return x, nil
 		}
-		if !sleepUntil(ctx, changed) {
-			return nil, ctx.Err()
+		sleep(ctx, changed)
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -108,14 +108,15 @@ func (f *follower) copy(ctx context.Context, w http.ResponseWriter, x *attune.Ex
 			return err
 		}
 		if last {
-			_, err := w.Write(f.rest())
+			_, err := w.Write(f.clean.rest())
 			return err
 		}
 		if err := flush.Flush(); err != nil {
 			return err
 		}
-		if !sleepUntil(ctx, changed) {
-			return ctx.Err()
+		sleep(ctx, changed)
+		if err := context.Cause(ctx); err != nil {
+			return err
 		}
 		var err error
 		if x, err = f.store.Execution(ctx, f.token.Execution); err != nil {
@@ -132,26 +133,32 @@ func (f *follower) drain(ctx context.Context, w http.ResponseWriter) error {
 			return err
 		}
 		f.offset += int64(len(piece))
-		if _, err := w.Write(f.clean(piece)); err != nil {
+		if f.text {
+			piece = f.clean.text(piece)
+		}
+		if _, err := w.Write(piece); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// clean replaces invalid UTF-8, once each bad byte, without mistaking a
+// cleaner makes UTF-8 of a stream that comes in pieces.
+type cleaner struct {
+	// partial is the beginning of a character whose end has not come yet.
+	partial []byte
+}
+
+// text replaces what is not UTF-8, once each bad byte, without mistaking a
 // character that is cut at the end of a piece for one.
-func (f *follower) clean(piece []byte) []byte {
-	if !f.text {
-		return piece
-	}
-	piece = append(f.partial, piece...)
-	f.partial = nil
+func (c *cleaner) text(piece []byte) []byte {
+	piece = append(c.partial, piece...)
+	c.partial = nil
 	out := make([]byte, 0, len(piece)+16)
 	for len(piece) > 0 {
 		r, size := utf8.DecodeRune(piece)
 		if r == utf8.RuneError && size == 1 && !utf8.FullRune(piece) {
-			f.partial = append([]byte(nil), piece...)
+			c.partial = append([]byte(nil), piece...)
 			break
 		}
 		out = utf8.AppendRune(out, r)
@@ -161,11 +168,11 @@ func (f *follower) clean(piece []byte) []byte {
 }
 
 // rest is what is left of a character that never came to its end.
-func (f *follower) rest() []byte {
+func (c *cleaner) rest() []byte {
 	var out []byte
-	for range f.partial {
+	for range c.partial {
 		out = utf8.AppendRune(out, utf8.RuneError)
 	}
-	f.partial = nil
+	c.partial = nil
 	return out
 }

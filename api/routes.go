@@ -48,6 +48,8 @@ func (s *server) routes() []route {
 		{post, v1 + "/executions/{id}/rerun", operating, http.StatusCreated, "Rerun execution", on(s, s.rerunExecution), false},
 		{get, v1 + "/executions/{id}/wait", viewing.andExecutions().lasting(), 0, "Wait for execution", on(s, s.wait), false},
 		{get, v1 + "/executions/{id}/output", viewing.andExecutions().lasting(), 0, "Read output of execution", on(s, s.output), false},
+		{get, v1 + "/executions/{id}/logs", viewing.andExecutions().lasting(), 0, "Read logs of execution", on(s, s.logs), false},
+		{get, v1 + "/stream", viewing.lasting(), 0, "Stream changes", on(s, s.stream), false},
 		{get, v1 + "/trace/{id}", viewing, 0, "Trace", on(s, s.trace), false},
 
 		{get, v1 + "/actions", viewing, 0, "List actions", on(s, s.listActions), false},

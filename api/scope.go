@@ -93,6 +93,16 @@ func (w within) ReadOutput(ctx context.Context, token attune.Token, stream persi
 	return w.Store.ReadOutput(ctx, token, stream, offset, limit)
 }
 
+// NextOutput reads the next piece of what an attempt printed.
+func (w within) NextOutput(ctx context.Context, token attune.Token, stream persistence.Stream, offset int64, limit int) (persistence.OutputChunk, error) {
+	if scopeOf(ctx) != nil {
+		if _, err := w.Execution(ctx, token.Execution); err != nil {
+			return persistence.OutputChunk{}, err
+		}
+	}
+	return w.Store.NextOutput(ctx, token, stream, offset, limit)
+}
+
 // Events lists, for a scope, its event alone: those that the execution sent are
 // found by id.
 func (w within) Events(ctx context.Context, q persistence.Query) ([]*attune.Event, error) {

@@ -23,7 +23,7 @@ import (
 const MaxBody = 1 << 20
 
 // Config is what [New] builds a handler from. All fields but Admin, MetricsOpen,
-// BodyTime, Version, Traces and Observe are needed.
+// BodyTime, Heartbeat, Version, Traces and Observe are needed.
 type Config struct {
 	// Engine does what the API cannot do by reading.
 	Engine Engine
@@ -47,6 +47,9 @@ type Config struct {
 	// BodyTime is how long a request body may take to arrive; 0 is 30 s. Too
 	// short refuses slow senders, too long lets idle ones keep connections.
 	BodyTime time.Duration
+	// Heartbeat is how often a stream says that it is still there; 0 is 15 s.
+	// Longer than the patience of what stands between loses connections.
+	Heartbeat time.Duration
 	// Version is shown in the OpenAPI document; empty is "dev".
 	Version string
 	// Traces records requests; nil records none.
@@ -71,6 +74,9 @@ type server struct {
 func New(c Config) (http.Handler, error) {
 	if c.BodyTime == 0 {
 		c.BodyTime = 30 * time.Second
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = 15 * time.Second
 	}
 	s := &server{Config: c, tokens: NewTokens(c.Store, c.Now), denials: denials{log: c.Log}, mux: http.NewServeMux()}
 	s.tokens.minted, s.tokens.rows = c.Executions, c.Store

@@ -85,10 +85,33 @@ type ExecutionView struct {
 	Duration string          `json:"duration,omitempty"`
 	Version  int64           `json:"version"`
 	Error    *attune.Failure `json:"error,omitempty"`
-	// Parameters, Result and History are left out of lists unless asked for.
+	// Parameters, Result, Attempts and History are left out of lists unless
+	// asked for.
 	Parameters json.RawMessage `json:"parameters,omitempty"`
 	Result     json.RawMessage `json:"result,omitempty"`
+	Attempts   []AttemptView   `json:"attempts,omitempty"`
 	History    []StepView      `json:"history,omitempty"`
+}
+
+// AttemptView is one assignment of an execution to a worker.
+type AttemptView struct {
+	Number      int    `json:"number"`
+	Worker      string `json:"worker,omitempty"`
+	Incarnation string `json:"incarnation,omitempty"`
+	Assigned    string `json:"assigned,omitempty"`
+	Started     string `json:"started,omitempty"`
+	Ended       string `json:"ended,omitempty"`
+	// Duration is from its start to its end.
+	Duration string `json:"duration,omitempty"`
+	// Outcome is the last status of the execution, or "returned" or "retried"
+	// where it went on without this attempt; left out while the attempt does.
+	Outcome string `json:"outcome,omitempty"`
+	// Note says why it ended, Error with what, where the execution ended with
+	// it.
+	Note  string          `json:"note,omitempty"`
+	Error *attune.Failure `json:"error,omitempty"`
+	// Late is what was said of it and changed nothing.
+	Late []StepView `json:"late,omitempty"`
 }
 
 // StepView is one line of an execution's history.
@@ -179,22 +202,48 @@ func viewExecution(x *attune.Execution, payload bool, hide secrets) ExecutionVie
 	if payload {
 		v.Parameters = hide.parameters(x.Parameters)
 		v.Result = veil.document(x.Result)
-		v.History = viewHistory(x.History, veil)
+		steps, err := x.History.Steps()
+		v.History = viewHistory(steps, err, veil)
+		v.Attempts = viewAttempts(attune.Attempts(steps), v, veil)
 	}
 	return v
 }
 
-// viewHistory shows what can be read of a history; a damaged one says so in its
-// last line.
-func viewHistory(h attune.History, veil veil) []StepView {
-	steps, err := h.Steps()
-	views := make([]StepView, 0, len(steps)+1)
-	for _, s := range steps {
-		views = append(views, StepView{At: stamp(s.At), Signal: s.Signal.String(), Status: s.To.String(), Attempt: s.Attempt,
-			Worker: s.Worker, Incarnation: s.Incarnation, Note: veil.text(s.Note), Refused: s.Refused})
-	}
-	if err != nil {
-		views = append(views, StepView{Signal: "none", Status: "none", Note: err.Error()})
+// viewAttempts shows the attempts of an execution; the error it ended with is
+// that of the newest.
+func viewAttempts(attempts []attune.Attempt, x ExecutionView, veil veil) []AttemptView {
+	var views []AttemptView
+	for _, a := range attempts {
+		v := AttemptView{Number: a.Number, Worker: a.Worker, Incarnation: a.Incarnation, Assigned: stamp(a.Assigned), Started: stamp(a.Started),
+			Ended: stamp(a.Ended), Outcome: a.Outcome(), Note: veil.text(a.Note)}
+		if !a.Started.IsZero() && !a.Ended.IsZero() {
+			v.Duration = a.Ended.Sub(a.Started).String()
+		}
+		if a.Number == x.Attempt && a.Status.Terminal() {
+			v.Error = x.Error
+		}
+		for _, s := range a.Late {
+			v.Late = append(v.Late, viewStep(s, veil))
+		}
+		views = append(views, v)
 	}
 	return views
+}
+
+// viewHistory shows what can be read of a history; a damaged one says so in its
+// last line.
+func viewHistory(steps []attune.Step, damage error, veil veil) []StepView {
+	views := make([]StepView, 0, len(steps)+1)
+	for _, s := range steps {
+		views = append(views, viewStep(s, veil))
+	}
+	if damage != nil {
+		views = append(views, StepView{Signal: "none", Status: "none", Note: damage.Error()})
+	}
+	return views
+}
+
+func viewStep(s attune.Step, veil veil) StepView {
+	return StepView{At: stamp(s.At), Signal: s.Signal.String(), Status: s.To.String(), Attempt: s.Attempt,
+		Worker: s.Worker, Incarnation: s.Incarnation, Note: veil.text(s.Note), Refused: s.Refused}
 }

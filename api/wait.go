@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -59,21 +60,29 @@ func (s *server) await(ctx context.Context, id attune.ExecutionID, limit time.Du
 		if err != nil || wanted(x) || patience.Err() != nil {
 			return x, err
 		}
-		if !sleepUntil(patience, changed) && ctx.Err() != nil {
-			return nil, ctx.Err()
+		sleep(patience, changed)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 	}
 }
 
-// sleepUntil returns when something changed or may have, and false when ctx
-// ended.
-func sleepUntil(ctx context.Context, changed <-chan struct{}) bool {
+// sleep returns when something changed or may have, or ctx ends.
+func sleep(ctx context.Context, changed <-chan struct{}) {
 	nap, cancel := context.WithTimeout(ctx, lookAnyway)
 	defer cancel()
 	select {
 	case <-changed:
-		return true
 	case <-nap.Done():
-		return ctx.Err() == nil
 	}
+}
+
+// lastWord is why an answer that was open ends with its context: the token
+// behind it does not work any more, or the node ends.
+func lastWord(ctx context.Context) (code, message string) {
+	if ended := (errTokenEnded{}); errors.As(context.Cause(ctx), &ended) {
+		p := newProblem(ended)
+		return p.Code, p.Detail
+	}
+	return "node_ended", "the node ends; ask again after its restart"
 }

@@ -68,6 +68,7 @@ type Node struct {
 	pid      *actor.PID
 	owned    owned
 	watchers watchers
+	feed     *feed
 	actions  actions
 	catalog  atomic.Pointer[packs.Snapshot]
 	// revisionRows are the names under which the present revision of the rules
@@ -99,7 +100,7 @@ const maxAdmissions = 500
 
 // New builds a node. It starts nothing.
 func New(config Config, parts Parts) *Node {
-	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), requests: newRequests()}
+	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), requests: newRequests(), feed: newFeed(parts.Clock)}
 	n.catalog.Store(packs.NewSnapshot(nil))
 	n.actions.store = parts.Store
 	system := actors.NewSystem(actors.Config{Clock: parts.Clock, Lend: parts.Lend, Dispatcher: parts.Dispatcher, Log: parts.Log,

@@ -82,7 +82,7 @@ func (r *root) Receive(ctx actor.Context) {
 		produce func() actors.Actor
 	}{
 		{"lease", func() actors.Actor { return lease.New(t, n.parts.Store, n.renewed) }},
-		{"writer", func() actors.Actor { return writer.New(t, n.parts.Store) }},
+		{"writer", func() actors.Actor { return writer.New(t, told{n.parts.Store, n.feed}) }},
 		{"inspector", func() actors.Actor { return inspector.New(t) }},
 		{"broker", func() actors.Actor { return broker.New(t, n.parts.Broker) }},
 		{"output", func() actors.Actor { return output.New(t, n.parts.Store, n.watchers.changed) }},

@@ -190,6 +190,10 @@ type Output interface {
 	// ReadOutput returns up to limit bytes of one stream from offset; fewer
 	// than limit, possibly none, when there is no more yet.
 	ReadOutput(ctx context.Context, token attune.Token, stream Stream, offset int64, limit int) ([]byte, error)
+	// NextOutput is the chunk of one stream that holds the byte at offset, from
+	// that byte on and cut at limit bytes; Data is empty when there is no more
+	// yet. By Order whoever reads both streams tells which came first.
+	NextOutput(ctx context.Context, token attune.Token, stream Stream, offset int64, limit int) (OutputChunk, error)
 }
 
 // Stream is stdout or stderr. The numbers are stored.
@@ -210,6 +214,9 @@ type OutputChunk struct {
 	// Offset is where Data begins, in bytes.
 	Offset int64
 	Data   []byte
+	// Order rises with each chunk that is new, of whatever stream and attempt.
+	// The store sets it; appending pays no heed to it.
+	Order int64
 }
 
 // Stats are counts since the store was opened. They are what performance is

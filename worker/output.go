@@ -14,10 +14,18 @@ const (
 	pourAtMost   = 64          // chunks said again in one beat
 	cutMark      = "\n[attune: the output is cut here, at 10 MB]\n"
 	streamsCount = 2
+	// maxTurns is how often between two beats of pouring a change from one
+	// stream to the other sends what is held of the first, so that the order
+	// across streams is kept. An attempt that changes more often keeps it only
+	// from pour to pour: naively, each line would be a row of the store.
+	maxTurns = 32
 )
 
 // output is what an attempt wrote and is not known to be stored.
-type output struct{ streams [streamsCount]stream }
+type output struct {
+	streams [streamsCount]stream
+	turns   int // changes from stream to stream since the last pour
+}
 
 type stream struct {
 	held   []byte // not yet sent
@@ -63,6 +71,10 @@ func (w *Worker) wrote(a *attempt, number uint8, data []byte, cut bool) {
 		data = append(data[:room:room], cutMark...)
 		s.cut = true
 	}
+	if other := streamsCount + 1 - number; a.output.turns < maxTurns && len(a.output.streams[other-1].held) > 0 {
+		a.output.turns++
+		w.chunk(a, other, len(a.output.streams[other-1].held))
+	}
 	s.held = append(s.held, data...)
 	for len(s.held) >= chunkBytes {
 		w.chunk(a, number, chunkBytes)
@@ -85,6 +97,7 @@ func (w *Worker) pour(a *attempt) {
 	if a.output == nil {
 		return
 	}
+	a.output.turns = 0
 	for i := range a.output.streams {
 		if n := len(a.output.streams[i].held); n > 0 {
 			w.chunk(a, uint8(i+1), n)

@@ -74,3 +74,32 @@ func TestEchoWritesOneLine(t *testing.T) {
 	r.expect("output", string(all[messages.Output](r)[0].Data), "hello\n")
 	r.expect("says", r.reports(1), `[started finished{"failed":false,"succeeded":true,"return_code":0,"result":"hello","stdout":"hello"}]`)
 }
+
+// Naively, a second's output of one stream goes before that of the other.
+func TestStreamsKeepTheirOrderWhileTheyTakeTurnsInReason(t *testing.T) {
+	r := newRig(t).start()
+	r.saves = true
+	r.send(r.dispatch(1, "held"))
+	r.settle()
+	const turns = 100
+	for range turns {
+		r.held.write(token(1), 1, []byte("o"))
+		r.held.write(token(1), 2, []byte("e"))
+	}
+	r.advance(time.Second)
+	said, chunks, text := all[messages.Output](r), 0, [3]string{}
+	for i, o := range said {
+		chunks++
+		text[o.Stream] += string(o.Data)
+		if want := uint8(i%2 + 1); i < 32 && o.Stream != want {
+			t.Errorf("chunk %d is of stream %d", i, o.Stream)
+		}
+	}
+	r.expect("chunks", chunks, 34) // 32 turns, and a pour
+	r.expect("stdout", text[1], strings.Repeat("o", turns))
+	r.expect("stderr", text[2], strings.Repeat("e", turns))
+	r.held.write(token(1), 1, []byte("o"))
+	r.held.write(token(1), 2, []byte("e"))
+	r.advance(time.Second)
+	r.expect("again", len(all[messages.Output](r)) >= 2, true)
+}

@@ -37,6 +37,8 @@ type Engine struct {
 
 	mu       sync.Mutex
 	watchers map[chan struct{}]attune.ExecutionID
+	changes  []api.Change
+	ears     map[*ear]bool
 }
 
 // Wake wakes whoever watches the execution.
@@ -162,8 +164,86 @@ func (e *Engine) Actor(_ context.Context, path string) (messages.ActorDetail, er
 	return messages.ActorDetail{}, absent("actor")
 }
 
+// Tell makes changes known, numbered from 1.
+func (e *Engine) Tell(changes ...api.Change) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range changes {
+		c.Number = int64(len(e.changes) + 1)
+		e.changes = append(e.changes, c)
+	}
+	for l := range e.ears {
+		select {
+		case l.woken <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Listeners counts those who listen.
+func (e *Engine) Listeners() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.ears)
+}
+
+// Listen follows what Tell says. Everything is remembered.
+func (e *Engine) Listen(after int64) api.Listener {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if after < 0 {
+		after = int64(len(e.changes))
+	}
+	l := &ear{engine: e, place: after, woken: make(chan struct{}, 1)}
+	if e.ears == nil {
+		e.ears = map[*ear]bool{}
+	}
+	e.ears[l] = true
+	return l
+}
+
+// ear is a listener.
+type ear struct {
+	engine *Engine
+	place  int64 // guarded by the engine's mu
+	woken  chan struct{}
+}
+
+// Read implements api.Listener, as do the methods below. A place that is not
+// there yet is lost.
+func (l *ear) Read(into []api.Change) (int, bool) {
+	l.engine.mu.Lock()
+	defer l.engine.mu.Unlock()
+	if l.place > int64(len(l.engine.changes)) {
+		l.place = int64(len(l.engine.changes))
+		return 0, true
+	}
+	n := copy(into, l.engine.changes[l.place:])
+	l.place += int64(n)
+	return n, false
+}
+
+// Place is where it stands.
+func (l *ear) Place() int64 {
+	l.engine.mu.Lock()
+	defer l.engine.mu.Unlock()
+	return l.place
+}
+
+// Woken gets a word with each Tell.
+func (l *ear) Woken() <-chan struct{} { return l.woken }
+
+// Close ends it.
+func (l *ear) Close() {
+	l.engine.mu.Lock()
+	defer l.engine.mu.Unlock()
+	delete(l.engine.ears, l)
+}
+
 // Ready is NotReady.
 func (e *Engine) Ready() error { return e.NotReady }
 
 // Node is a node without a place.
-func (e *Engine) Node() api.NodeView { return api.NodeView{Name: "test", Version: "test"} }
+func (e *Engine) Node() api.NodeView {
+	return api.NodeView{Name: "test", Incarnation: "test-1", Version: "test"}
+}

@@ -24,6 +24,7 @@ type Store struct {
 	tokens       []attune.AccessToken
 	output       map[stream][]byte
 	audit        []persistence.AuditEntry
+	printed      []piece // in the order in which it was
 }
 
 type stream struct {
@@ -64,7 +65,30 @@ func (s *Store) Put(rows ...any) {
 func (s *Store) Print(token attune.Token, which persistence.Stream, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.output[stream{token, which}] = append(s.output[stream{token, which}], text...)
+	key := stream{token, which}
+	s.printed = append(s.printed, piece{key, int64(len(s.output[key])), text})
+	s.output[key] = append(s.output[key], text...)
+}
+
+// piece is what one Print added.
+type piece struct {
+	stream
+	offset int64
+	text   string
+}
+
+// NextOutput finds what was printed there.
+func (s *Store) NextOutput(_ context.Context, token attune.Token, which persistence.Stream, offset int64, limit int) (persistence.OutputChunk, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := persistence.OutputChunk{Token: token, Stream: which, Offset: offset}
+	for i, p := range s.printed {
+		if skip := offset - p.offset; p.stream == (stream{token, which}) && skip >= 0 && skip < int64(len(p.text)) {
+			rest := p.text[skip:]
+			next.Data, next.Order = []byte(rest[:min(len(rest), limit)]), int64(i+1)
+		}
+	}
+	return next, s.Down
 }
 
 func absent(what string) error {
@@ -155,6 +179,13 @@ func (s *Store) AccessTokens(context.Context) ([]attune.AccessToken, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.tokens), s.Down
+}
+
+// Revoke takes a token away.
+func (s *Store) Revoke(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens = slices.DeleteFunc(s.tokens, func(t attune.AccessToken) bool { return t.Name == name })
 }
 
 // ReadOutput reads what was printed.

@@ -1,7 +1,9 @@
 package apitest
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"net/http/httptest"
 	"testing"
 	"testing/fstest"
@@ -30,6 +32,8 @@ type World struct {
 	Admin, Operator, Viewer string
 	// Executions are the tokens that actions have.
 	Executions *api.ExecutionTokens
+	// EndRequests ends all requests, as the end of a node does.
+	EndRequests context.CancelFunc
 }
 
 // New serves an empty world with one pack, demo, until the test ends.
@@ -52,8 +56,12 @@ func New(t testing.TB, changes ...func(*api.Config)) *World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
+	server := httptest.NewUnstartedServer(handler)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.EndRequests = cancel
+	server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
+	server.Start()
+	t.Cleanup(func() { cancel(); server.Close() })
 	w.URL = server.URL
 	return w
 }

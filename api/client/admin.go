@@ -32,7 +32,7 @@ func (c *Client) Backup(ctx context.Context, withKey bool, to io.Writer) error {
 	if withKey {
 		q.Set("with_key", "true")
 	}
-	r, err := c.send(ctx, http.MethodGet, "/admin/backup", q, nil)
+	r, err := c.send(ctx, http.MethodGet, "/admin/backup", q, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (c *Client) Backup(ctx context.Context, withKey bool, to io.Writer) error {
 // Metric reads one number of the node that has no labels. One that the node does
 // not tell is NotFound.
 func (c *Client) Metric(ctx context.Context, name string) (float64, error) {
-	r, err := c.from(ctx, http.MethodGet, c.server+"/metrics", nil)
+	r, err := c.from(ctx, http.MethodGet, c.server+"/metrics", nil, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -65,7 +65,7 @@ func (c *Client) Metric(ctx context.Context, name string) (float64, error) {
 
 // Ready is nil when the server takes work.
 func (c *Client) Ready(ctx context.Context) error {
-	r, err := c.from(ctx, http.MethodGet, c.server+"/readyz", nil)
+	r, err := c.from(ctx, http.MethodGet, c.server+"/readyz", nil, nil)
 	if err == nil {
 		err = r.Body.Close()
 	}

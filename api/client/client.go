@@ -81,7 +81,7 @@ func (c *Client) json(ctx context.Context, method, path string, query url.Values
 		}
 		body = bytes.NewReader(b)
 	}
-	r, err := c.send(ctx, method, path, query, body)
+	r, err := c.send(ctx, method, path, query, body, nil)
 	if err != nil {
 		return err
 	}
@@ -94,19 +94,22 @@ func (c *Client) json(ctx context.Context, method, path string, query url.Values
 
 // send returns a response that succeeded; anything else is an error with the
 // body closed.
-func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader, header http.Header) (*http.Response, error) {
 	target := c.server + "/api/v1" + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
-	return c.from(ctx, method, target, body)
+	return c.from(ctx, method, target, body, header)
 }
 
 // from is send for a whole URL.
-func (c *Client) from(ctx context.Context, method, target string, body io.Reader) (*http.Response, error) {
+func (c *Client) from(ctx context.Context, method, target string, body io.Reader, header http.Header) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
 		return nil, fmt.Errorf("request %s: %w", target, err)
+	}
+	for name, values := range header {
+		r.Header[name] = values
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")

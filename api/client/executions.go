@@ -74,7 +74,7 @@ func (c *Client) Output(ctx context.Context, id string, want OutputRequest) (io.
 	if want.Follow {
 		q.Set("follow", "true")
 	}
-	r, err := c.send(ctx, http.MethodGet, "/executions/"+url.PathEscape(id)+"/output", q, nil)
+	r, err := c.send(ctx, http.MethodGet, "/executions/"+url.PathEscape(id)+"/output", q, nil, nil)
 	if err != nil {
 		return nil, 0, err
 	}

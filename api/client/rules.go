@@ -34,7 +34,7 @@ func (c *Client) ApplyRule(ctx context.Context, rule api.RuleDocument, dry bool)
 
 // DeleteRule deletes an applied rule.
 func (c *Client) DeleteRule(ctx context.Context, ref string) error {
-	r, err := c.send(ctx, http.MethodDelete, "/rules/"+url.PathEscape(ref), nil, nil)
+	r, err := c.send(ctx, http.MethodDelete, "/rules/"+url.PathEscape(ref), nil, nil, nil)
 	if err != nil {
 		return err
 	}

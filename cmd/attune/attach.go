@@ -33,6 +33,8 @@ type attachment struct {
 	id     string
 	// attempt is the first whose output is wanted; 0 is the newest.
 	attempt int
+	// only leaves out what later attempts print.
+	only bool
 	// output copies what the attempts print.
 	output bool
 	// printed counts the bytes copied.
@@ -52,23 +54,18 @@ func (a *attachment) follow(ctx context.Context, x api.ExecutionView, wait time.
 	}
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	var readers sync.WaitGroup
-	failed := make([]error, 2)
+	var reader sync.WaitGroup
+	var failed error
 	if a.output {
-		for i, to := range []struct {
-			stream string
-			w      io.Writer
-		}{{"stdout", a.out}, {"stderr", said{a}}} {
-			readers.Go(func() { failed[i] = a.copy(reading, to.stream, to.w) })
-		}
+		reader.Go(func() { failed = a.copy(reading, true) })
 	}
 	x, err := a.news(ctx, x)
 	if err != nil {
 		stop()
 	}
-	readers.Wait()
+	reader.Wait()
 	if err == nil {
-		err = errors.Join(failed...)
+		err = failed
 	}
 	switch {
 	case err == nil:
@@ -109,25 +106,20 @@ func (a *attachment) news(ctx context.Context, x api.ExecutionView) (api.Executi
 	}
 }
 
-// copy writes one stream of all attempts to w.
-func (a *attachment) copy(ctx context.Context, stream string, w io.Writer) error {
+// copy writes what the attempts print, byte for byte and in the order in which
+// it came, each stream to its own writer. A connection that breaks is made
+// again, and goes on where it was.
+func (a *attachment) copy(ctx context.Context, follow bool) error {
 	var p retries
-	want := client.OutputRequest{Stream: stream, Attempt: a.attempt, Follow: true}
+	place := ""
 	for {
-		n, attempt, err := a.piece(ctx, want, w)
-		want.Attempt, want.Offset = max(attempt, want.Attempt), want.Offset+n
-		if n > 0 {
-			p = retries{}
+		before := place
+		done, err := a.pieces(ctx, follow, &place)
+		if done {
+			return err
 		}
-		if err == nil {
-			var x api.ExecutionView
-			if x, err = a.client.Execution(ctx, a.id); err == nil {
-				if x.Terminal && x.Attempt <= want.Attempt {
-					return nil
-				}
-				want.Attempt, want.Offset = want.Attempt+1, 0
-				continue
-			}
+		if place != before {
+			p = retries{}
 		}
 		if err = p.again(ctx, err); err != nil {
 			return err
@@ -135,32 +127,53 @@ func (a *attachment) copy(ctx context.Context, stream string, w io.Writer) error
 	}
 }
 
-// piece copies what one answer holds.
-func (a *attachment) piece(ctx context.Context, want client.OutputRequest, w io.Writer) (n int64, attempt int, err error) {
-	body, attempt, err := a.client.Output(ctx, a.id, want)
+// pieces copies what one answer holds, and says whether that was all: the end,
+// or a fault that no other answer would mend.
+func (a *attachment) pieces(ctx context.Context, follow bool, place *string) (done bool, err error) {
+	stream, err := a.client.Logs(ctx, a.id, a.attempt, follow, *place)
 	if err != nil {
-		return 0, attempt, err
+		return false, err
 	}
-	defer body.Close()
-	to := &sink{w: w}
-	n, err = io.Copy(to, body)
-	a.printed.Add(n)
-	if err != nil && to.err == nil { // the connection broke, not the writer
-		err = &attune.Error{Kind: attune.Unavailable, Code: client.CodeUnreachable, Message: "the output broke off", Where: a.client.Server(), Cause: err}
+	defer stream.Close()
+	for {
+		m, err := stream.Next()
+		*place = stream.Last()
+		if err != nil {
+			return false, err
+		}
+		switch m.Event {
+		case api.StreamOutput:
+			var piece api.OutputPiece
+			if err := m.Into(&piece); err != nil {
+				return true, err
+			}
+			if a.only && piece.Attempt > a.attempt {
+				return true, nil
+			}
+			if err := a.write(piece); err != nil {
+				return true, err
+			}
+		case api.StreamEnd:
+			var end api.LogsEnd
+			if err := m.Into(&end); err != nil {
+				return true, err
+			}
+			if end.Status != "" {
+				return true, nil
+			}
+			return false, client.Ended(m)
+		}
 	}
-	return n, attempt, err
 }
 
-// sink remembers that it was the writer that failed.
-type sink struct {
-	w   io.Writer
-	err error
-}
-
-func (s *sink) Write(b []byte) (int, error) {
-	n, err := s.w.Write(b)
-	s.err = err
-	return n, err
+func (a *attachment) write(piece api.OutputPiece) error {
+	var to io.Writer = a.out
+	if piece.Stream == "stderr" {
+		to = said{a}
+	}
+	n, err := to.Write(piece.Data)
+	a.printed.Add(int64(n))
+	return err
 }
 
 // said is a writer to talk that takes turns with the news.

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/attune-automation/attune/api"
-	"github.com/attune-automation/attune/api/client"
 )
 
 func (p *program) executionCommand() *cobra.Command {
@@ -20,8 +18,8 @@ func (p *program) executionCommand() *cobra.Command {
 		{"DURATION", func(x api.ExecutionView) any { return x.Duration }},
 		{"WHY", why},
 	}, "action", "status", "rule", "trigger", "worker", "event", "parent", "since")
-	get := getCommand(p, "/executions/", "ID", func(x api.ExecutionView) string { return x.ID })
-	return noun("execution", "Look at executions, wait for them, end them, run them again", list, get, p.logsCommand(), p.waitCommand(), p.cancelCommand(), p.rerunExecutionCommand())
+	return noun("execution", "Look at executions, wait for them, end them, run them again", list, p.executionGetCommand(), p.watchCommand(), p.logsCommand(), p.waitCommand(), p.cancelCommand(),
+		p.rerunExecutionCommand())
 }
 
 // why is what an execution waits for, or why it did not complete.
@@ -33,12 +31,15 @@ func why(x api.ExecutionView) any {
 }
 
 func (p *program) logsCommand() *cobra.Command {
-	var follow bool
+	var follow, all bool
 	var attempt int
 	c := &cobra.Command{
 		Use: "logs ID", Short: "Print what an execution printed", Args: exactArgs("ID"),
-		Long: "Print what an execution printed: its standard output to standard output, its\nstandard error to standard error, byte for byte.",
+		Long: "Print what an execution printed, in the order in which it came: its standard\noutput to standard output, its standard error to standard error, byte for byte.",
 		RunE: func(c *cobra.Command, args []string) error {
+			if all && attempt > 0 {
+				return usage("--all and --attempt exclude each other", "attune execution logs ID --all")
+			}
 			cl, err := p.connect()
 			if err != nil {
 				return err
@@ -48,26 +49,21 @@ func (p *program) logsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a := attachment{program: p, client: cl, id: x.ID, attempt: attempt, output: true}
+			a := attachment{program: p, client: cl, id: x.ID, attempt: attempt, only: attempt > 0, output: true}
+			if all {
+				a.attempt = 1
+			}
 			if follow && !x.Terminal {
 				_, err = a.follow(c.Context(), x, 0)
 				return err
 			}
-			return a.printStored(c.Context(), attempt)
+			return a.copy(c.Context(), false)
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the execution has ended")
-	c.Flags().IntVar(&attempt, "attempt", 0, "number of an attempt; else the newest")
+	c.Flags().IntVar(&attempt, "attempt", 0, "only this attempt; else the newest, and with -f those after it")
+	c.Flags().BoolVar(&all, "all", false, "all attempts, from the first")
 	return c
-}
-
-// printStored writes what both streams of an attempt hold now.
-func (a *attachment) printStored(ctx context.Context, attempt int) error {
-	if _, _, err := a.piece(ctx, client.OutputRequest{Stream: "stdout", Attempt: attempt}, a.out); err != nil {
-		return err
-	}
-	_, _, err := a.piece(ctx, client.OutputRequest{Stream: "stderr", Attempt: attempt}, a.talk)
-	return err
 }
 
 func (p *program) waitCommand() *cobra.Command {

@@ -114,7 +114,7 @@ func (d drawing) execution(parent *branch, x *api.TraceExecution) {
 	}
 	b := parent.add("%s %s %s", x.ID, x.Action, strings.TrimPrefix(text, x.ID+" "))
 	for n := 1; n <= x.Attempt; n++ {
-		a := b.add("%s", attemptLine(n, x.History))
+		a := b.add("%s", attemptLine(n, x.ExecutionView))
 		for _, stream := range []string{"stdout", "stderr"} {
 			d.output(a, x.ID, n, stream)
 		}
@@ -124,11 +124,12 @@ func (d drawing) execution(parent *branch, x *api.TraceExecution) {
 	}
 }
 
-// attemptLine tells an attempt's steps, with their distance from its beginning.
-func attemptLine(n int, history []api.StepView) string {
+// attemptLine tells an attempt's steps, with their distance from its beginning,
+// and why it ended.
+func attemptLine(n int, x api.ExecutionView) string {
 	text := fmt.Sprintf("attempt %d", n)
 	var began time.Time
-	for _, s := range history {
+	for _, s := range x.History {
 		if s.Attempt != n {
 			continue
 		}
@@ -142,6 +143,11 @@ func attemptLine(n int, history []api.StepView) string {
 		text += fmt.Sprintf(", %s +%s", s.Signal, at.Sub(began))
 		if s.Refused {
 			text += " (late, changed nothing)"
+		}
+	}
+	for _, a := range x.Attempts {
+		if a.Number == n && a.Note != "" {
+			text += ": " + a.Note
 		}
 	}
 	return text

@@ -306,6 +306,11 @@ func (f *Faulty) Oldest(ctx context.Context) (map[persistence.Table]time.Time, e
 	return through(f, "Oldest", func() (map[persistence.Table]time.Time, error) { return f.store.Oldest(ctx) })
 }
 
+// NextOutput implements [persistence.Output].
+func (f *Faulty) NextOutput(ctx context.Context, token attune.Token, stream persistence.Stream, offset int64, limit int) (persistence.OutputChunk, error) {
+	return through(f, "NextOutput", func() (persistence.OutputChunk, error) { return f.store.NextOutput(ctx, token, stream, offset, limit) })
+}
+
 // Stats implements [persistence.Store].
 func (f *Faulty) Stats() persistence.Stats { return f.store.Stats() }
 

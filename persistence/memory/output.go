@@ -19,6 +19,7 @@ type stream struct {
 type chunk struct {
 	offset int64
 	data   []byte
+	order  int64
 }
 
 // AppendOutput implements [persistence.Output].
@@ -54,7 +55,8 @@ func (s *Store) append(c persistence.OutputChunk) bool {
 	case found:
 		have[i].data = bytes.Clone(c.Data)
 	default:
-		s.output[key] = slices.Insert(have, i, chunk{c.Offset, bytes.Clone(c.Data)})
+		s.came++
+		s.output[key] = slices.Insert(have, i, chunk{c.Offset, bytes.Clone(c.Data), s.came})
 	}
 	return true
 }
@@ -77,4 +79,21 @@ func (s *Store) ReadOutput(ctx context.Context, token attune.Token, of persisten
 		}
 	}
 	return out, nil
+}
+
+// NextOutput implements [persistence.Output].
+func (s *Store) NextOutput(ctx context.Context, token attune.Token, of persistence.Stream, offset int64, limit int) (persistence.OutputChunk, error) {
+	next := persistence.OutputChunk{Token: token, Stream: of, Offset: offset}
+	if err := s.begin(ctx, "read the output of "+token.String()); err != nil {
+		return next, err
+	}
+	defer s.mu.Unlock()
+	for _, c := range slices.Backward(s.output[stream{token, of}]) {
+		if skip := offset - c.offset; skip >= 0 && skip < int64(len(c.data)) {
+			rest := c.data[skip:]
+			next.Data, next.Order = bytes.Clone(rest[:min(len(rest), limit)]), c.order
+			break
+		}
+	}
+	return next, nil
 }

@@ -44,6 +44,7 @@ type Store struct {
 	output       map[stream][]chunk
 	audit        []persistence.AuditEntry // rising by number
 	audited      int64                    // the highest number given
+	came         int64                    // counts the chunks of output
 	stats        persistence.Stats
 }
 

@@ -83,3 +83,26 @@ func (s *Store) ReadOutput(ctx context.Context, token attune.Token, stream persi
 		})
 	return out, err
 }
+
+// nextOutput finds the chunk with the byte at the offset; the last to begin is
+// most often the one. The rowid is the order in which chunks came: a chunk that
+// is written again keeps its own.
+const nextOutput = "SELECT rowid, begins, data FROM output WHERE execution = ?1 AND attempt = ?2 AND stream = ?3 AND begins <= ?4 " +
+	"AND begins + length(data) > ?4 ORDER BY begins DESC LIMIT 1"
+
+// NextOutput implements [persistence.Output].
+func (s *Store) NextOutput(ctx context.Context, token attune.Token, stream persistence.Stream, offset int64, limit int) (persistence.OutputChunk, error) {
+	next := persistence.OutputChunk{Token: token, Stream: stream, Offset: offset}
+	err := s.read(ctx, "read the output of "+token.String(), nextOutput,
+		[]any{int64(token.Execution), token.Attempt, int64(stream), offset}, func(scan func(...any) error) error {
+			var begins int64
+			var data sql.RawBytes
+			if err := scan(&next.Order, &begins, &data); err != nil {
+				return err
+			}
+			rest := data[offset-begins:]
+			next.Data = append([]byte(nil), rest[:min(len(rest), limit)]...)
+			return nil
+		})
+	return next, err
+}

@@ -120,7 +120,7 @@ func (k *forest) plant() {
 	k.flush(admit)
 	for i, x := range p.executions {
 		if k.rand.IntN(3) == 0 {
-			k.print(x.ID, "hello")
+			k.prints(x.ID, "hello")
 			p.printed[x.ID] = true
 		}
 		if k.rand.IntN(25) == 0 {

@@ -15,7 +15,7 @@ var retentionCases = map[string]func(f *fixture){
 	"an old event goes with all that came of it, and nothing else does": func(f *fixture) {
 		old, other := f.group(3, "a", "b"), f.direct(3, "")
 		f.flush(old, other)
-		f.print(old.Executions[0].ID, "hello")
+		f.prints(old.Executions[0].ID, "hello")
 		f.end(3, old.Executions...)
 		same(f, "counted", f.pass(persistence.Prune{Shelf: persistence.Events, Before: later, Try: true}), tally(1, 2, 2, 0))
 		f.kept(old)
@@ -87,7 +87,7 @@ var retentionCases = map[string]func(f *fixture){
 		f.end(3, top.Executions[0])
 		f.stays(persistence.Requests, later)
 		f.end(3, child.Executions[0])
-		f.print(child.Executions[0].ID, "hello")
+		f.prints(child.Executions[0].ID, "hello")
 		same(f, "deleted", f.pass(persistence.Prune{Shelf: persistence.Requests, Before: later}), tally(0, 0, 2, 1))
 		f.present(live)
 	},
@@ -95,7 +95,7 @@ var retentionCases = map[string]func(f *fixture){
 		top, child := f.direct(3, ""), f.direct(3, "")
 		child.Executions[0].Parent = top.Executions[0].ID
 		f.flush(top, child)
-		f.print(child.Executions[0].ID, "hello")
+		f.prints(child.Executions[0].ID, "hello")
 		f.stays(persistence.Outputs, later)
 		f.end(3, child.Executions[0])
 		f.stays(persistence.Outputs, later)
@@ -105,7 +105,7 @@ var retentionCases = map[string]func(f *fixture){
 		same(f, "execution", f.execution(child.Executions[0].ID).Status, attune.Completed)
 	},
 	"output that came after its execution went, goes too": func(f *fixture) {
-		f.print(attune.ExecutionID(f.id(3)), "late")
+		f.prints(attune.ExecutionID(f.id(3)), "late")
 		same(f, "deleted", f.pass(persistence.Prune{Shelf: persistence.Outputs, Before: later}), tally(0, 0, 0, 1))
 	},
 	"a dedupe key holds for its window and is free afterwards": func(f *fixture) {
@@ -204,7 +204,7 @@ var retentionCases = map[string]func(f *fixture){
 		same(f, "of an empty store", len(none), 0)
 		a := f.group(3, "a")
 		f.flush(a, f.group(2, "b"))
-		f.print(a.Executions[0].ID, "hello")
+		f.prints(a.Executions[0].ID, "hello")
 		got, err := f.s.Oldest(f.ctx)
 		f.ok(err)
 		same(f, "oldest", got, map[persistence.Table]time.Time{
@@ -271,7 +271,7 @@ func (f *fixture) kept(a *persistence.Admit) {
 	}
 }
 
-func (f *fixture) print(id attune.ExecutionID, text string) {
+func (f *fixture) prints(id attune.ExecutionID, text string) {
 	f.Helper()
 	f.ok(f.s.AppendOutput(f.ctx, []persistence.OutputChunk{{Token: attune.Token{Execution: id, Attempt: 1}, Stream: persistence.Stdout, Data: []byte(text)}}))
 }

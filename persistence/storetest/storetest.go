@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t testing.TB) persistence.Store) {
 		{"output", outputCases},
 		{"audit", auditCases},
 		{"retention", retentionCases},
+		{"order of output", orderCases},
 		{"whole", wholeCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {

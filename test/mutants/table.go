@@ -74,4 +74,16 @@ var all = []mutant{
 		old:  "if !finished.Valid || finished", broken: "if finished",
 		pkg: "./persistence/sqlite", args: []string{"-run", "^TestNothingLiveIsPruned"},
 	},
+	{
+		name: "the stream tells what was not committed",
+		file: "node/feed.go",
+		old:  "if answers[i].Outcome == persistence.Committed {", broken: "if answers[i].Outcome != persistence.NotWritten {",
+		pkg: "./node", args: []string{"-run", "^TestOnlyWhatIsCommittedIsTold$"},
+	},
+	{
+		name: "an open answer outlives its token",
+		file: "api/visits.go",
+		old:  "attune.KindOf(err) == attune.Denied {", broken: "attune.KindOf(err) == attune.Internal {",
+		pkg: "./api", args: []string{"-run", "^TestARevokedTokenEndsWhatIsOpen$"},
+	},
 }
