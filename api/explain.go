@@ -66,7 +66,7 @@ func (s *server) verdicts(ctx context.Context, e *attune.Event, present *rules.S
 	}
 	for rule, v := range known {
 		var was *rules.Rule
-		if kept {
+		if kept && v.Source != SourceStored { // an enforcement knows the rule that it is of
 			was = then.Rule(rule)
 		}
 		is := present.Rule(rule)

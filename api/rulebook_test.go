@@ -61,7 +61,7 @@ func TestARuleIsNotApplied(t *testing.T) {
 		"its ref is no ref":          {"a.b!", strings.Replace(aRule, "mine.r", "a.b!", 1), "invalid_rule"},
 		"its pack is another":        {"mine.r", strings.Replace(aRule, `"ref"`, `"pack": "other", "ref"`, 1), "invalid_rule"},
 		"it cannot be compiled":      {"mine.r", strings.Replace(aRule, "demo.greet", "demo.great", 1), "invalid_rule"},
-		"a key is unknown":           {"mine.r", strings.Replace(aRule, `"criteria"`, `"critera"`, 1), "invalid_request"},
+		"a key is unknown":           {"mine.r", strings.Replace(aRule, `"criteria"`, `"criterion"`, 1), "invalid_request"},
 		"its parameters are no list": {"mine.r", strings.Replace(aRule, `{"message": "hi", "password": "open sesame"}`, `[]`, 1), "invalid_rule"},
 	} {
 		t.Run(name, func(t *testing.T) {

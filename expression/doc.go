@@ -57,7 +57,8 @@
 // both are limited (limits.go), as are the source, its nesting, `range`, the
 // output and the depth of macros. A render that reaches a limit ends with an
 // [Error] of kind [Budget]. The same template and scope therefore end the same
-// way on every machine; a full budget is used up in roughly 0.1 s. One thing
+// way on every machine; a full budget is used up in roughly 0.1 s. Renders that
+// belong together share a [Purse]. One thing
 // does not obey this: a filter with a regular expression that only a
 // backtracking engine understands, which is stopped by a clock (see package
 // pattern).

@@ -14,6 +14,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/api"
+	"github.com/attune-automation/attune/messages"
 	brokermemory "github.com/attune-automation/attune/messages/memory"
 	"github.com/attune-automation/attune/node"
 	"github.com/attune-automation/attune/persistence/sqlite"
@@ -245,4 +246,37 @@ func expected(i int, payload map[string]any, accepted time.Time) map[string]stri
 		"default.lame": line(false, " removed error=the rule does not load: -:1:1: the rule default.lame starts the unknown action t.gone"),
 		"t.later":      fmt.Sprintf("judged_now matched=%v trigger.n=%v left=%d right=3 later", i < 3, i < 3, i),
 	}
+}
+
+// The moment that a rule measures ages from is the one that is stored, so that an
+// event that is judged again is judged the same to the microsecond.
+func TestAnEventIsAcceptedInWholeMilliseconds(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		var mu sync.Mutex
+		var judged []time.Time
+		r.observe.set(func(_, _ string, m any) {
+			if a, ok := m.(*messages.Admit); ok && a.Event != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				judged = append(judged, a.Event.Accepted)
+			}
+		})
+		for range 3 {
+			time.Sleep(7*time.Millisecond + 123_457*time.Nanosecond)
+			if _, err := r.OfferEvent(r.Context(), api.EventOffer{Trigger: none, Payload: []byte(`{}`)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		stored := r.rows.Rows().Events
+		if len(judged) != 3 || len(stored) != 3 {
+			t.Fatalf("judged %v, stored %d", judged, len(stored))
+		}
+		for i, at := range judged {
+			if !at.Equal(stored[i].Accepted) {
+				t.Errorf("judged as at %v, and stored as at %v", at, stored[i].Accepted)
+			}
+		}
+	})
 }

@@ -98,7 +98,7 @@ func matching(o pattern.Options) operator {
 			if !ok {
 				return false, fmt.Errorf("%s cannot be searched with a regular expression", typeOf(left))
 			}
-			return re.With(&on.purse.Patience).Match(text)
+			return re.MatchWithin(text, &on.purse.Patience)
 		}, nil
 	}}
 }

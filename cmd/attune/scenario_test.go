@@ -143,6 +143,9 @@ func scene(t *testing.T) *apitest.World {
 		RuleHash: w.Engine.Snapshot.Rules().Rule(x.Rule).Definition.Hash, Evaluation: []byte(`{"rule":"demo.on_alert","event":"","matched":true,"criteria":[{"path":"trigger.item.status","type":"equals","passed":true,"left":"firing","right":"firing"}]}`), Action: x.Action, Status: attune.EnforcementCreated, Execution: x.ID, Created: apitest.ID(1).Time()})
 	w.Engine.Judged = []attune.Evaluation{{Rule: "demo.other", Event: event.ID, Criteria: []attune.CriterionResult{
 		{Path: "trigger.item.status", Type: "equals", Left: "firing", Right: "resolved"}}}}
+	again := apitest.Execution(t, 15, lives["quiet"]...)
+	again.RerunOf = ids["quiet"]
+	w.Store.Put(again)
 	keepRules(w)
 	failed := attune.EnforcementID(apitest.ID(7))
 	w.Store.Put(&attune.Enforcement{ID: failed, Event: resolved.ID, Rule: "demo.gone", Action: "demo.greet", Status: attune.EnforcementFailed,

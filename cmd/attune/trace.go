@@ -63,7 +63,10 @@ func (d drawing) roots(t api.Trace) []*branch {
 		root := &branch{text: line(fmt.Sprintf("%s event %s at %s by %s", e.ID, e.Trigger, e.Accepted, e.Principal))}
 		for _, en := range t.Enforcements {
 			b := root.add("%s rule %s matched: %s", en.ID, en.Rule, en.Status)
-			if en.Error != nil {
+			switch {
+			case en.Error != nil && en.Execution != "":
+				b.text += line(", run again after: " + en.Error.Message)
+			case en.Error != nil:
 				b.text += line(": " + en.Error.Message)
 			}
 			if en.Started != nil {
@@ -87,7 +90,10 @@ func (d drawing) roots(t api.Trace) []*branch {
 
 // whyNot says why a rule did not match.
 func whyNot(v attune.Evaluation) string {
-	if v.Disabled {
+	switch {
+	case v.Disabled && v.Switched != nil:
+		return "was disabled (" + v.Switched.String() + ")"
+	case v.Disabled:
 		return "is disabled"
 	}
 	for _, c := range v.Criteria {
@@ -111,6 +117,9 @@ func (d drawing) execution(parent *branch, x *api.TraceExecution) {
 	text := standing(x.ExecutionView)
 	if x.Terminal {
 		text = ending(x.ExecutionView)
+	}
+	if x.RerunOf != "" {
+		text += ", again for " + x.RerunOf
 	}
 	b := parent.add("%s %s %s", x.ID, x.Action, strings.TrimPrefix(text, x.ID+" "))
 	for n := 1; n <= x.Attempt; n++ {

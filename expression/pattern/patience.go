@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// maxPatience limits what all searches of one [Patience] may take.
+// maxPatience limits what the searches of one [Patience] may take that backtrack,
+// and all those of [Regex.MatchWithin].
 const maxPatience = 300 * time.Millisecond
 
 // errPatience is an [ErrTooLong].
@@ -16,12 +17,25 @@ var errPatience = fmt.Errorf("%w, and all together more than %s", ErrTooLong, ma
 // ever. The zero patience is whole. It serves one goroutine.
 type Patience struct{ took time.Duration }
 
-// With is the regular expression with searches that share the patience. Others
-// have a patience each.
+// With is the regular expression with searches that share the patience where they
+// backtrack. Others have a patience each.
 func (r *Regex) With(p *Patience) *Regex {
 	own := *r
 	own.patience = p
 	return &own
+}
+
+// MatchWithin is [Regex.Match] of a caller that counts no work: the linear engine
+// takes of the patience too.
+func (r *Regex) MatchWithin(text string, p *Patience) (found bool, err error) {
+	if !r.Linear(text) {
+		return r.With(p).Match(text)
+	}
+	err = p.search(func(func() bool) (err error) {
+		found, err = r.Match(text)
+		return err
+	})
+	return found, err
 }
 
 // search runs a search; over tells it that the time of one is over.

@@ -155,8 +155,7 @@ func (r *Regex) Match(text string) (found bool, err error) {
 		if err := r.bearable(text); err != nil {
 			return false, err
 		}
-		err = r.patience.search(func(func() bool) error { found = r.linear.MatchString(text); return nil })
-		return found, err
+		return r.linear.MatchString(text), nil
 	}
 	err = r.backtrack(text, func(func() bool) (err error) {
 		found, err = r.backtracking.MatchString(text)

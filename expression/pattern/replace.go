@@ -37,11 +37,7 @@ func (r *Regex) each(text string, visit func(match) bool) error {
 		if err := r.bearable(text); err != nil {
 			return err
 		}
-		var all [][]int
-		if err := r.patience.search(func(func() bool) error { all = r.linear.FindAllStringSubmatchIndex(text, maxMatches+1); return nil }); err != nil {
-			return err
-		}
-		for i, at := range all {
+		for i, at := range r.linear.FindAllStringSubmatchIndex(text, maxMatches+1) {
 			if i == maxMatches {
 				return errStop
 			}
