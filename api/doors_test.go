@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/api/apitest"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/rules"
 )
 
 // Who a route is for: each of the first three may do what those before may.
@@ -28,8 +30,10 @@ type door struct {
 	who int
 	// executions says that an execution's token opens it too.
 	executions bool
-	query      string
-	body       string
+	// endless answers go on until the caller leaves.
+	endless bool
+	query   string
+	body    string
 	// status is that of success; 0 is 200.
 	status int
 }
@@ -37,42 +41,52 @@ type door struct {
 // doors is every route there is. A new route is not done before it has a line
 // here: say who may call it, and whether an action may, with its own token.
 var doors = map[string]door{
-	"GET /healthz":                        {who: anybody},
-	"GET /readyz":                         {who: anybody},
-	"GET /metrics":                        {who: viewers},
-	"GET /api/v1/node":                    {who: viewers},
-	"POST /api/v1/webhooks/{url}":         {who: operators, body: `{"alerts":[{"id":"1","status":"firing"}]}`, status: 202},
-	"GET /api/v1/events":                  {who: viewers, executions: true},
-	"POST /api/v1/events":                 {who: operators, executions: true, body: `{"trigger":"demo.alert"}`, status: 201},
-	"GET /api/v1/events/{id}":             {who: viewers, executions: true},
-	"GET /api/v1/events/{id}/evaluations": {who: viewers},
-	"GET /api/v1/events/{id}/explain":     {who: viewers},
-	"GET /api/v1/enforcements":            {who: viewers, executions: true},
-	"GET /api/v1/enforcements/{id}":       {who: viewers, executions: true},
-	"GET /api/v1/executions":              {who: viewers, executions: true},
-	"POST /api/v1/executions":             {who: operators, executions: true, body: `{"action":"demo.greet","parameters":{"message":"m"}}`, status: 201},
-	"GET /api/v1/executions/{id}":         {who: viewers, executions: true},
-	"POST /api/v1/executions/{id}/cancel": {who: operators},
-	"GET /api/v1/executions/{id}/wait":    {who: viewers, executions: true, query: "?timeout=0s"},
-	"GET /api/v1/executions/{id}/output":  {who: viewers, executions: true},
-	"GET /api/v1/trace/{id}":              {who: viewers},
-	"GET /api/v1/actions":                 {who: viewers},
-	"GET /api/v1/actions/{ref}":           {who: viewers},
-	"GET /api/v1/rules":                   {who: viewers},
-	"GET /api/v1/rules/{ref}":             {who: viewers},
-	"POST /api/v1/rules/test":             {who: operators, body: `{"rule":{"ref":"r.r","trigger":"demo.alert","action":"demo.greet","parameters":{"message":"m"}},"payload":{}}`},
-	"GET /api/v1/triggers":                {who: viewers},
-	"GET /api/v1/triggers/{ref}":          {who: viewers},
-	"GET /api/v1/packs":                   {who: viewers},
-	"GET /api/v1/packs/{ref}":             {who: viewers},
-	"GET /api/v1/workers":                 {who: viewers},
-	"GET /api/v1/workers/{name}":          {who: viewers},
-	"GET /api/v1/actors":                  {who: viewers},
-	"GET /api/v1/actors/{path}":           {who: viewers},
-	"GET /api/v1/tokens":                  {who: admins},
-	"POST /api/v1/tokens":                 {who: admins, body: `{"name":"made","kind":"viewer"}`, status: 201},
-	"DELETE /api/v1/tokens/{name}":        {who: admins},
-	"GET /api/v1/audit":                   {who: admins},
+	"GET /healthz":                         {who: anybody},
+	"GET /readyz":                          {who: anybody},
+	"GET /metrics":                         {who: viewers},
+	"GET /api/v1/node":                     {who: viewers},
+	"POST /api/v1/webhooks/{url}":          {who: operators, body: `{"alerts":[{"id":"1","status":"firing"}]}`, status: 202},
+	"GET /api/v1/events":                   {who: viewers, executions: true},
+	"POST /api/v1/events":                  {who: operators, executions: true, body: `{"trigger":"demo.alert"}`, status: 201},
+	"GET /api/v1/events/{id}":              {who: viewers, executions: true},
+	"GET /api/v1/events/{id}/evaluations":  {who: viewers},
+	"GET /api/v1/events/{id}/explain":      {who: viewers},
+	"GET /api/v1/enforcements":             {who: viewers, executions: true},
+	"GET /api/v1/enforcements/{id}":        {who: viewers, executions: true},
+	"GET /api/v1/executions":               {who: viewers, executions: true},
+	"POST /api/v1/executions":              {who: operators, executions: true, body: `{"action":"demo.greet","parameters":{"message":"m"}}`, status: 201},
+	"GET /api/v1/executions/{id}":          {who: viewers, executions: true},
+	"POST /api/v1/executions/{id}/cancel":  {who: operators},
+	"GET /api/v1/executions/{id}/wait":     {who: viewers, executions: true, query: "?timeout=0s"},
+	"GET /api/v1/executions/{id}/output":   {who: viewers, executions: true},
+	"GET /api/v1/executions/{id}/logs":     {who: viewers, executions: true},
+	"POST /api/v1/executions/{id}/rerun":   {who: operators, status: 201},
+	"POST /api/v1/enforcements/{id}/rerun": {who: operators, status: 201},
+	"GET /api/v1/stream":                   {who: viewers, endless: true},
+	"GET /api/v1/trace/{id}":               {who: viewers},
+	"GET /api/v1/actions":                  {who: viewers},
+	"GET /api/v1/actions/{ref}":            {who: viewers},
+	"GET /api/v1/rules":                    {who: viewers},
+	"GET /api/v1/rules/{ref}":              {who: viewers},
+	"PUT /api/v1/rules/{ref}":              {who: admins, body: `{"ref":"demo.on_alert","trigger":"demo.alert","action":"demo.greet","parameters":{"message":"m"}}`},
+	"DELETE /api/v1/rules/{ref}":           {who: admins, status: 204},
+	"POST /api/v1/rules/{ref}/enable":      {who: operators},
+	"POST /api/v1/rules/{ref}/disable":     {who: operators},
+	"POST /api/v1/rules/test":              {who: operators, body: `{"rule":{"ref":"r.r","trigger":"demo.alert","action":"demo.greet","parameters":{"message":"m"}},"payload":{}}`},
+	"GET /api/v1/triggers":                 {who: viewers},
+	"GET /api/v1/triggers/{ref}":           {who: viewers},
+	"GET /api/v1/packs":                    {who: viewers},
+	"GET /api/v1/packs/{ref}":              {who: viewers},
+	"GET /api/v1/workers":                  {who: viewers},
+	"GET /api/v1/workers/{name}":           {who: viewers},
+	"GET /api/v1/actors":                   {who: viewers},
+	"GET /api/v1/actors/{path}":            {who: viewers},
+	"GET /api/v1/tokens":                   {who: admins},
+	"POST /api/v1/tokens":                  {who: admins, body: `{"name":"made","kind":"viewer"}`, status: 201},
+	"DELETE /api/v1/tokens/{name}":         {who: admins},
+	"GET /api/v1/audit":                    {who: admins},
+	"POST /api/v1/admin/gc":                {who: admins, body: `{"dry_run":true}`},
+	"GET /api/v1/admin/backup":             {who: admins},
 }
 
 // tree is one event with what followed: its execution, which runs, and a child
@@ -105,6 +119,15 @@ func busy(t *testing.T, changes ...func(*api.Config)) (w *apitest.World, own, fo
 		return api.ExecutionReceipt{ID: own.child.ID}, nil
 	}
 	w.Engine.Stop = func(attune.ExecutionID, string, string) (*attune.Execution, error) { return own.root, nil }
+	w.Engine.Again = func(attune.ID, string, attune.Chain) (api.ExecutionReceipt, error) {
+		return api.ExecutionReceipt{ID: own.child.ID}, nil
+	}
+	w.Engine.Apply = func(r *attune.Rule, _ string, _ bool) (api.RuleChange, error) {
+		return api.RuleChange{Change: api.RuleUnchanged, Before: r, After: r}, nil
+	}
+	w.Engine.Delete = func(string) error { return nil }
+	w.Engine.Switch = func(ref string, _ bool, _ string) (*rules.Rule, error) { return w.Engine.Snapshot.Rules().Rule(ref), nil }
+	w.Ruler.Pass = func(api.PruneRequest) (api.PruneReport, error) { return api.PruneReport{}, nil }
 	w.Engine.Machines = []api.WorkerView{{Worker: attune.Worker{Name: "w1", State: attune.WorkerAlive}}}
 	w.Engine.Tree = []messages.ActorView{{Path: "node"}}
 	return w, own, foreign
@@ -200,10 +223,15 @@ func TestEachRouteLetsInWhomItShould(t *testing.T) {
 			if strings.HasSuffix(path, "/tokens") {
 				_ = w.Store.DeleteAccessToken(t.Context(), "made")
 			}
-			a := ask(t, method, w.URL+own.at(path)+d.query, c.secret, d.body)
+			a := answer{Response: &http.Response{}}
+			if d.endless {
+				a.Response = begin(t, w.URL+own.at(path)+d.query, c.secret)
+			} else {
+				a = ask(t, method, w.URL+own.at(path)+d.query, c.secret, d.body)
+			}
 			if a.StatusCode != c.status {
 				t.Errorf("%s with the token %q: %s, want %d\n%s", route, c.kind, a.Status, c.status, a.body)
-			} else if c.code != "" && c.status > 400 {
+			} else if c.code != "" && c.status > 400 && !d.endless {
 				a.problem(t, c.status, c.code)
 			}
 			if c.status == 401 && a.Header.Get("WWW-Authenticate") == "" {
@@ -211,6 +239,26 @@ func TestEachRouteLetsInWhomItShould(t *testing.T) {
 			}
 		}
 	}
+}
+
+// begin asks for an answer without end, and leaves when it has begun.
+func begin(t *testing.T, url, secret string) *http.Response {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if secret != "" {
+		r.Header.Set("Authorization", "Bearer "+secret)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response
 }
 
 func one[T any](yes bool, a, b T) T {

@@ -30,6 +30,12 @@ type Engine interface {
 	Reruns
 	// Catalog is the present set of packs.
 	Catalog() *packs.Snapshot
+	Inspection
+	Changes
+}
+
+// Inspection looks inside the node.
+type Inspection interface {
 	// Workers are the workers with their load.
 	Workers(ctx context.Context) ([]WorkerView, error)
 	// Actors lists all actors of the node in the order of their paths.
@@ -40,7 +46,6 @@ type Engine interface {
 	Ready() error
 	// Node describes the node.
 	Node() NodeView
-	Changes
 }
 
 // Rules is what the API asks of the node about rules.

@@ -45,7 +45,7 @@ func newEntrance(t testing.TB) *entrance {
 	d.token = secret
 	var err error
 	d.handler, err = api.New(api.Config{Engine: engine, Store: store, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
-		Now: func() time.Time { return apitest.Noon }})
+		Now: func() time.Time { return apitest.Noon }, AfterFunc: func(time.Duration, func()) attune.Timer { return never{} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,3 +143,8 @@ func FuzzTargets(f *testing.F) {
 		}
 	})
 }
+
+// never is a timer that is never due: nobody waits here.
+type never struct{}
+
+func (never) Stop() bool { return true }

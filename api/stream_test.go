@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -66,7 +67,7 @@ func (f *following) next() said {
 	for {
 		line, err := f.lines.ReadString('\n')
 		if err != nil {
-			if err != io.EOF {
+			if err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) { // one that was cut off ends too
 				f.Fatal(err)
 			}
 			return said{}

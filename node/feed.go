@@ -114,6 +114,8 @@ func (f *feed) take(now time.Time, op persistence.Op, skipped []string) {
 			f.event(now, op.Event)
 		}
 		f.group(now, op.Enforcements, op.Executions, skipped)
+	case *persistence.Rerun:
+		f.group(now, []*attune.Enforcement{op.Enforcement}, []*attune.Execution{op.Execution}, skipped)
 	case *persistence.Save:
 		f.execution(now, op.Execution)
 	case *persistence.SaveWorker:
