@@ -67,7 +67,8 @@ func speak(t *testing.T, dir string, starts int, p *attune.Pack) *spoken {
 	if err := store.PutAccessToken(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}
-	if s.api, err = api.New(api.Config{Engine: s.Node, Store: store, Log: slog.New(slog.DiscardHandler), Metrics: s.Metrics(), Now: time.Now}); err != nil {
+	if s.api, err = api.New(api.Config{Engine: s.Node, Store: store, Log: slog.New(slog.DiscardHandler), Metrics: s.Metrics(), Now: time.Now,
+		AfterFunc: func(d time.Duration, f func()) attune.Timer { return time.AfterFunc(d, f) }}); err != nil {
 		t.Fatal(err)
 	}
 	for tick := time.NewTicker(time.Millisecond); s.Ready() != nil; <-tick.C {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -259,8 +260,22 @@ func TestASealedRevisionJudgesOn(t *testing.T) {
 		}
 		for key, s := range map[string]func() *packs.Snapshot{sealed: locked(450), r.box.KeyIDs()[0]: locked(1)} {
 			def, err := r.rows.Definition(t.Context(), fmt.Sprintf("rules-%x-%s", s().Revision(), key))
-			if err != nil || bytes.Contains(def.Body, []byte(hush)) || !bytes.Contains(def.Body, []byte("sealed")) {
-				t.Errorf("the revision is stored as %.100s, %v", def.Body, err)
+			var names struct {
+				Rules   []string `json:"rule_rows"`
+				Actions []string `json:"action_rows"`
+			}
+			if err != nil || json.Unmarshal(def.Body, &names) != nil || len(names.Rules) == 0 || len(names.Actions) == 0 {
+				t.Fatalf("the revision is stored as %.100s, %v", def.Body, err)
+			}
+			for _, name := range slices.Concat(names.Rules, names.Actions) {
+				row, err := r.rows.Definition(t.Context(), name)
+				secret := strings.HasSuffix(name, "-"+key)
+				if err != nil || bytes.Contains(row.Body, []byte(hush)) || bytes.Contains(row.Body, []byte(`{"sealed"`)) != secret {
+					t.Errorf("%s is stored as %.100s, %v", name, row.Body, err)
+				}
+			}
+			if !strings.HasSuffix(names.Rules[0], "-"+key) {
+				t.Errorf("the row %s of a rule with a secret is not sealed", names.Rules[0])
 			}
 		}
 		def, err := r.rows.Definition(t.Context(), "say")

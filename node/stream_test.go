@@ -43,7 +43,8 @@ func serve(ctx context.Context, t *testing.T) served {
 	if err := e.Store.PutAccessToken(ctx, token); err != nil {
 		t.Fatal(err)
 	}
-	handler, err := api.New(api.Config{Engine: e.Node, Store: e.Store, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Now: time.Now})
+	handler, err := api.New(api.Config{Engine: e.Node, Store: e.Store, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Now: time.Now,
+		AfterFunc: func(d time.Duration, f func()) attune.Timer { return time.AfterFunc(d, f) }})
 	if err != nil {
 		t.Fatal(err)
 	}
