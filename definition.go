@@ -1,6 +1,7 @@
 package attune
 
 import (
+	"encoding/json"
 	"net/url"
 	"sort"
 	"strconv"
@@ -71,6 +72,9 @@ type Action struct {
 	Parameters map[string]*Parameter `json:"parameters,omitempty"`
 	// Timeout limits one attempt; zero means the runner's default.
 	Timeout time.Duration `json:"-"`
+	// Config is the configuration of its pack, for templates. It is shared,
+	// may hold secrets, and is neither stored nor shown with the action.
+	Config map[string]any `json:"-"`
 	// Hash is the hash of its content.
 	Hash string `json:"hash"`
 	// At is where it is defined.
@@ -115,6 +119,9 @@ type Parameter struct {
 	Secret bool `json:"secret,omitempty"`
 	// Position is its place among positional arguments, or nil.
 	Position *int `json:"position,omitempty"`
+	// Schema is what else JSON Schema says of its values: items, properties,
+	// pattern, minimum, in StackStorm's dialect. Empty: nothing.
+	Schema json.RawMessage `json:"schema,omitempty"`
 }
 
 // Trigger is something that fires events.
@@ -128,6 +135,13 @@ type Trigger struct {
 	Description string `json:"description,omitempty"`
 	// Webhook makes it fire on a request, or is nil.
 	Webhook *Webhook `json:"webhook,omitempty"`
+	// PayloadSchema is what its events must look like, ParametersSchema what
+	// rules may ask of it, in StackStorm's dialect of JSON Schema; or empty.
+	PayloadSchema    json.RawMessage `json:"payload_schema,omitempty"`
+	ParametersSchema json.RawMessage `json:"parameters_schema,omitempty"`
+	// AnyPayload is a setting of the node: PayloadSchema is shown, and not held
+	// against events.
+	AnyPayload bool `json:"any_payload,omitempty"`
 	// Hash is the hash of its content.
 	Hash string `json:"hash"`
 	// At is where it is defined.

@@ -106,9 +106,16 @@ func (r *Rule) prepare(m *Match, scope expression.Scope) {
 		}
 	}
 	given := make(map[string]any, len(r.parameters))
+	if r.Action != nil && r.Action.Config != nil {
+		scope[configName] = r.Action.Config
+	}
+	linked := r.link.over(scope)
 	var faults []attune.Fault
 	for i := range r.parameters {
 		p := &r.parameters[i]
+		if linked.gives(p.name) {
+			continue // it is rendered together with what it reads
+		}
 		v, err := p.value.render(scope)
 		if err != nil {
 			faults = append(faults, treeFaults("parameters."+p.name, err)...)
@@ -120,7 +127,7 @@ func (r *Rule) prepare(m *Match, scope expression.Scope) {
 	params := given
 	if r.schema != nil {
 		rendered := len(faults) == 0
-		checked, wrong := r.schema.Check(given)
+		checked, wrong := r.schema.check(given, linked)
 		for _, f := range wrong {
 			// A parameter that could not be rendered is not also missing.
 			if _, given := given[strings.TrimPrefix(f.Where, "parameters.")]; given || rendered {
@@ -128,7 +135,7 @@ func (r *Rule) prepare(m *Match, scope expression.Scope) {
 			}
 		}
 		params = checked
-		if rendered {
+		if rendered && (linked == nil || !linked.unrendered) {
 			code = CodeParameters
 		}
 	}
