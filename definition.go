@@ -29,25 +29,6 @@ func (p Position) String() string {
 	return s
 }
 
-// Pack is a folder of definitions in StackStorm's format.
-type Pack struct {
-	// Ref is the folder's name; everything in the pack begins with it.
-	Ref string `json:"ref"`
-	// Name, Description, Version, Author are said by pack.yaml.
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Version     string `json:"version"`
-	Author      string `json:"author"`
-	// Dir is where it was loaded from; empty for a built-in pack.
-	Dir string `json:"dir,omitempty"`
-	// Actions, Triggers, Rules are what loaded without fault.
-	Actions  []*Action  `json:"-"`
-	Triggers []*Trigger `json:"-"`
-	Rules    []*Rule    `json:"-"`
-	// Faults are what did not load, and why. The rest of the pack works.
-	Faults []Fault `json:"faults,omitempty"`
-}
-
 // Action is something that can run.
 type Action struct {
 	// Ref is pack.name, Pack and Name its halves.

@@ -23,6 +23,8 @@ var (
 	open      = policy{everybody}
 	viewing   = policy{attune.RoleViewer, attune.RoleOperator, attune.RoleAdmin}
 	operating = policy{attune.RoleOperator, attune.RoleAdmin}
+	// administering is for what changes the code that everybody runs.
+	administering = policy{attune.RoleAdmin}
 )
 
 func (p policy) open() bool { return slices.Contains(p, everybody) }

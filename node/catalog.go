@@ -23,7 +23,7 @@ func (n *Node) SetPacks(ctx context.Context, loaded []*attune.Pack) error {
 // what they start can always be told what it began with. Events offered before
 // are judged by the rules they were offered to.
 func (n *Node) SetCatalog(ctx context.Context, s *packs.Snapshot) error {
-	if err := n.actions.keep(ctx, s.Actions()); err != nil {
+	if err := n.actions.keep(ctx, s.Actions(), n.catalog.Load()); err != nil {
 		return err
 	}
 	if err := n.keepRevision(ctx, s); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	brokermemory "github.com/attune-automation/attune/messages/memory"
+	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence/sqlite"
 	"github.com/attune-automation/attune/worker"
 	"github.com/attune-automation/attune/worker/journal"
@@ -25,8 +26,12 @@ import (
 type EmbeddedConfig struct {
 	// Data is the data folder; one process at a time can use it.
 	Data string
-	// Packs are the packs to load.
-	Packs []*attune.Pack
+	// Packs are the packs to load, unless there is a Library: packs that can
+	// change, and do when their files are saved. PacksChanged is then told of
+	// every change, one at a time; it may be nil.
+	Packs        []*attune.Pack
+	Library      *packs.Library
+	PacksChanged func([]packs.Change, *packs.Snapshot)
 	// Slots is how many attempts run at a time; zero is four per core.
 	Slots int
 	// Version is the program's, for display.
@@ -93,6 +98,10 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 	})
 	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data},
 		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Log: c.Log, Observe: c.Observe})
+	e.library.packs, e.library.changed = c.Library, c.PacksChanged
+	if c.Library != nil {
+		c.Packs = c.Library.Packs()
+	}
 	if err := e.SetPacks(ctx, c.Packs); err != nil {
 		return nil, err
 	}
@@ -103,7 +112,25 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 	if err := e.settle(ctx); err != nil {
 		return nil, err
 	}
+	if c.Library != nil {
+		e.watch()
+	}
 	return e, e.startWorker(c, clock, broker)
+}
+
+// watch watches the files of packs until the end.
+func (e *Embedded) watch() {
+	watching, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		e.watchPacks(watching)
+	}()
+	e.closers = append(e.closers, func(context.Context) error {
+		stop()
+		<-ended
+		return nil
+	})
 }
 
 // startWorker starts the built-in worker: the same as a worker elsewhere, over

@@ -58,6 +58,7 @@ type Node struct {
 	catalog  atomic.Pointer[packs.Snapshot]
 	// composing makes one catalogue follow the other.
 	composing sync.Mutex
+	library   library
 	rules     rules.Changed
 	started   time.Time
 	// window holds a token per request that is not yet durable.

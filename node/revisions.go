@@ -89,6 +89,9 @@ func (n *Node) judgeAt(number int64) (actorrules.Judge, error) {
 		if err := row.restore(); err != nil {
 			return nil, fmt.Errorf("decode action %s of rules revision %d: %w", row.Ref, number, err)
 		}
+		if present, err := n.catalog.Load().Action(row.Ref); err == nil {
+			row.Action.Config = present.Config // it may hold secrets, and is not stored
+		}
 		actions[row.Ref] = row.Action
 	}
 	var compiled []*rules.Rule

@@ -33,7 +33,7 @@ func faultText(faults []attune.Fault) string {
 
 func TestAPackInStackStormsFormatLoads(t *testing.T) {
 	p := packs.LoadFS(pack(map[string]string{
-		"pack.yml": "ignored: [", "config.schema.yaml": ":", "sensors/x.yaml": "[", "actions/lib/x.yaml": "[", "actions/run.sh": "#!/bin/sh\n", "actions/README.md": "",
+		"pack.yml": "ignored: [", "actions/.#run.yaml": "[", "aliases/x.yaml": "[", "actions/lib/x.yaml": "[", "actions/run.sh": "#!/bin/sh\n", "actions/README.md": "",
 		"actions/greet.yml": `---
 name: greet
 pack: another
@@ -56,7 +56,8 @@ parameters:
   cmd:
     immutable: true
     default: echo {{ who }}
-    type: integer
+    type: string
+    secret: false
   timeout:
     default: 5
 `,

@@ -22,8 +22,9 @@ type Snapshot struct {
 	revision int64
 	packs    []*attune.Pack
 	actions  map[string]*attune.Action
-	schemas  map[string]*rules.Schema
+	schemas  map[string]*later[*rules.Schema]
 	triggers map[string]*attune.Trigger
+	payloads map[string]*later[*rules.Shape]
 	webhooks map[string][]*rules.Webhook
 	rules    *rules.Set
 }
@@ -34,19 +35,19 @@ type Snapshot struct {
 // faults of their pack in [Snapshot.Packs]; the packs given are not changed.
 func NewSnapshot(loaded []*attune.Pack) *Snapshot {
 	s := &Snapshot{
-		actions: map[string]*attune.Action{}, schemas: map[string]*rules.Schema{},
-		triggers: map[string]*attune.Trigger{}, webhooks: map[string][]*rules.Webhook{},
+		actions: map[string]*attune.Action{}, schemas: map[string]*later[*rules.Schema]{},
+		triggers: map[string]*attune.Trigger{}, payloads: map[string]*later[*rules.Shape]{}, webhooks: map[string][]*rules.Webhook{},
 	}
 	first := map[string]*attune.Pack{}
 	for _, p := range loaded {
 		own := *p
-		own.Faults = slices.Clone(p.Faults)
+		own.Faults, own.Files = slices.Clone(p.Faults), slices.Clone(p.Files)
 		if before := first[p.Ref]; before != nil {
 			where := p.Dir
 			if where == "" {
 				where = p.Ref
 			}
-			own.Actions, own.Triggers, own.Rules = nil, nil, nil
+			own.Actions, own.Triggers, own.Rules, own.Config = nil, nil, nil, nil
 			own.Faults = append(own.Faults, attune.Fault{
 				Where: where, Message: fmt.Sprintf("the pack %s is already loaded from %s", p.Ref, from(before)), Try: "rename one of the folders",
 			})
@@ -82,10 +83,11 @@ func from(p *attune.Pack) string {
 func (s *Snapshot) define(p *attune.Pack) {
 	for _, a := range p.Actions {
 		s.actions[a.Ref] = a
-		s.schemas[a.Ref], _ = rules.NewSchema(a) // its faults kept it from loading
+		s.schemas[a.Ref] = &later[*rules.Schema]{}
 	}
 	for _, t := range p.Triggers {
 		s.triggers[t.Ref] = t
+		s.payloads[t.Ref] = &later[*rules.Shape]{}
 		s.listen(t)
 	}
 }
@@ -112,6 +114,11 @@ func (s *Snapshot) compile(p *attune.Pack) []*rules.Rule {
 			s.instantiate(r)
 		}
 		p.Faults = append(p.Faults, faults...)
+		for i := range p.Files {
+			if f := &p.Files[i]; len(faults) > 0 && f.File == r.At.File {
+				f.State, f.Reason = attune.FileFaulty, ""
+			}
+		}
 	}
 	p.Rules = sound
 	return compiled
@@ -136,6 +143,10 @@ func (s *Snapshot) misses(r *attune.Rule) []attune.Fault {
 	switch {
 	case s.triggers[r.Trigger] == nil:
 		fault("waits for the unknown trigger "+r.Trigger, meant(r.Trigger, s.triggers))
+	case len(s.triggers[r.Trigger].ParametersSchema) > 0 && r.Trigger != webhookTrigger:
+		for _, f := range rules.CheckTriggerParameters(s.triggers[r.Trigger], r.TriggerParameters) {
+			fault("asks too much of its trigger "+r.Trigger+": "+strings.TrimPrefix(f.Where+" "+f.Message, "."), f.Try)
+		}
 	case r.Trigger == webhookTrigger && (len(r.TriggerParameters) != 1 || r.TriggerParameters["url"] == ""):
 		fault("must say for which url it waits", "give trigger.parameters.url, and no other parameter")
 	}
@@ -165,6 +176,7 @@ func (s *Snapshot) instantiate(r *attune.Rule) {
 	instance := *s.triggers[webhookTrigger]
 	instance.Ref, instance.Webhook = key, &attune.Webhook{URL: r.TriggerParameters["url"]}
 	s.triggers[key] = &instance
+	s.payloads[key] = &later[*rules.Shape]{}
 	s.listen(&instance)
 }
 
@@ -214,6 +226,12 @@ func (s *Snapshot) Triggers() []*attune.Trigger {
 	return all
 }
 
+// Holds tells that an action of the same content is one of them.
+func (s *Snapshot) Holds(a *attune.Action) bool {
+	same := s.actions[a.Ref]
+	return same != nil && same.Hash == a.Hash
+}
+
 // Action finds an action by its ref; a NotFound error suggests another.
 func (s *Snapshot) Action(ref string) (*attune.Action, error) {
 	if a := s.actions[ref]; a != nil {
@@ -254,7 +272,11 @@ func (s *Snapshot) Request(ref string, given map[string]any) (*attune.Action, ma
 	if !a.Enabled {
 		return nil, nil, attune.NewError(attune.Invalid, rules.CodeAction, ref+" is refused: it is disabled")
 	}
-	params, faults := s.schemas[ref].Check(given)
+	schema := s.schemas[ref].get(func() *rules.Schema {
+		compiled, _ := rules.NewSchema(a) // its faults kept it from loading
+		return compiled
+	})
+	params, faults := schema.Check(given)
 	if len(faults) > 0 {
 		err := attune.NewError(attune.Invalid, rules.CodeParameters, "the parameters of "+ref+" are wrong")
 		err.Faults = faults

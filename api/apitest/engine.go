@@ -19,6 +19,10 @@ type Engine struct {
 	Offer   func(api.EventOffer) (api.EventReceipt, error)
 	Request func(api.ExecutionRequest) (api.ExecutionReceipt, error)
 	Stop    func(id attune.ExecutionID, reason, principal string) (*attune.Execution, error)
+	// Reload, Install and Remove are ReloadPacks, InstallPack and RemovePack.
+	Reload  func(refs []string) ([]packs.Change, error)
+	Install func(api.PackOrder) (packs.Change, error)
+	Remove  func(api.PackOrder) (packs.Change, error)
 	// Judged, Machines and Tree are Evaluations, Workers and Actors.
 	Judged   []attune.Evaluation
 	Machines []api.WorkerView
@@ -73,8 +77,11 @@ func (e *Engine) Watchers() int {
 	return len(e.watchers)
 }
 
-// OfferEvent asks Offer.
+// OfferEvent checks the payload against the catalogue, then asks Offer.
 func (e *Engine) OfferEvent(_ context.Context, o api.EventOffer) (api.EventReceipt, error) {
+	if err := e.Snapshot.CheckPayload(o.Trigger, o.Payload); err != nil && attune.KindOf(err) == attune.Invalid {
+		return api.EventReceipt{}, err
+	}
 	return e.Offer(o)
 }
 
@@ -100,6 +107,21 @@ func (e *Engine) Evaluations(_ context.Context, event attune.EventID) ([]attune.
 		}
 	}
 	return of, nil
+}
+
+// ReloadPacks asks Reload.
+func (e *Engine) ReloadPacks(_ context.Context, refs ...string) ([]packs.Change, error) {
+	return e.Reload(refs)
+}
+
+// InstallPack asks Install.
+func (e *Engine) InstallPack(_ context.Context, o api.PackOrder) (packs.Change, error) {
+	return e.Install(o)
+}
+
+// RemovePack asks Remove.
+func (e *Engine) RemovePack(_ context.Context, o api.PackOrder) (packs.Change, error) {
+	return e.Remove(o)
 }
 
 // Catalog is Snapshot.

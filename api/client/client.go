@@ -95,6 +95,11 @@ func (c *Client) json(ctx context.Context, method, path string, query url.Values
 // send returns a response that succeeded; anything else is an error with the
 // body closed.
 func (c *Client) send(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
+	return c.sendAs(ctx, "application/json", method, path, query, body)
+}
+
+// sendAs is send for a body of another kind.
+func (c *Client) sendAs(ctx context.Context, kind, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
 	target := c.server + "/api/v1" + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
@@ -104,7 +109,7 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		return nil, fmt.Errorf("request %s: %w", path, err)
 	}
 	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", kind)
 	}
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)

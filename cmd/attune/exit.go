@@ -15,6 +15,7 @@ import (
 const (
 	exitOK          = 0
 	exitFailed      = 1
+	exitWouldChange = 2
 	exitNotFound    = 3
 	exitDenied      = 4
 	exitConflict    = 5
