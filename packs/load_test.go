@@ -242,18 +242,3 @@ func TestLoadFindsPacksInFolders(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
-
-func FuzzLoad(f *testing.F) {
-	f.Add("name: x\nrunner_type: process\nentry_point: a\nparameters: {a: {type: string, default: &x '{{ b }}'}, b: *x}\n")
-	f.Add("name: x\ntrigger: {type: core.st2.webhook, parameters: {url: a}}\ncriteria: {trigger.a: {type: regex, pattern: '('}}\naction: {ref: p.x, parameters: {<<: [{a: 1}]}}\n")
-	f.Add("name: x\nwebhook: {url: /, split: '{{', dedupe: ''}\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		p := packs.LoadFS(pack(map[string]string{"actions/x.yaml": text, "rules/x.yaml": text, "triggers/x.yaml": text}), "p", "")
-		for _, f := range p.Faults {
-			if !strings.HasPrefix(f.Where, "p/") {
-				t.Errorf("a fault without a place: %v", f)
-			}
-		}
-		packs.NewSnapshot([]*attune.Pack{p})
-	})
-}

@@ -145,7 +145,7 @@ func (s *Snapshot) misses(r *attune.Rule) []attune.Fault {
 		fault("waits for the unknown trigger "+r.Trigger, meant(r.Trigger, s.triggers))
 	case len(s.triggers[r.Trigger].ParametersSchema) > 0 && r.Trigger != webhookTrigger:
 		for _, f := range rules.CheckTriggerParameters(s.triggers[r.Trigger], r.TriggerParameters) {
-			fault("asks too much of its trigger "+r.Trigger+": "+strings.TrimPrefix(f.Where+" "+f.Message, "."), f.Try)
+			fault("asks of its trigger "+r.Trigger+" what that does not take: "+strings.TrimPrefix(f.Where+" "+f.Message, "."), f.Try)
 		}
 	case r.Trigger == webhookTrigger && (len(r.TriggerParameters) != 1 || r.TriggerParameters["url"] == ""):
 		fault("must say for which url it waits", "give trigger.parameters.url, and no other parameter")
