@@ -156,9 +156,9 @@ func (l *loading) defaultConfig(dirs []string, shape *rules.Shape) {
 	if missing == nil {
 		return
 	}
-	file := l.pack.Ref + ".yaml"
+	file := filepath.Join("configs", l.pack.Ref+".yaml")
 	if len(dirs) > 0 {
-		file = filepath.Join(dirs[0], file)
+		file = filepath.Join(dirs[0], l.pack.Ref+".yaml")
 	}
 	l.pack.Files = append(l.pack.Files, attune.PackFile{File: filepath.ToSlash(file), Kind: "config", Ref: l.pack.Ref, State: attune.FileIncomplete,
 		Reason: "there is no such file: " + strings.Join(missing, ", ")})

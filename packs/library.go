@@ -168,12 +168,13 @@ func (l *Library) Reload(refs ...string) []Change {
 	before := l.shelves
 	l.shelves, l.seen = shelves, nil
 	l.keepRules()
-	return changesOf(before, shelves)
+	return changesOf(before, shelves, refs)
 }
 
 // changesOf compares what stood in the folders before with what stands there
-// now. A pack that was read again without need and is the same is no news.
-func changesOf(before, after []*shelf) []Change {
+// now. A pack that nobody named, was read again without need and is the same is
+// no news.
+func changesOf(before, after []*shelf, named []string) []Change {
 	at := func(all []*shelf, dir string) *shelf {
 		i := slices.IndexFunc(all, func(s *shelf) bool { return s.dir == dir && !s.lost() })
 		if i < 0 {
@@ -188,7 +189,7 @@ func changesOf(before, after []*shelf) []Change {
 		case old == nil:
 			changes = append(changes, changeOf(nil, s.pack))
 		case old.pack != s.pack:
-			if c := changeOf(old.pack, s.pack); c.Change != Unchanged || !old.again || old.stamp != s.stamp {
+			if c := changeOf(old.pack, s.pack); c.Change != Unchanged || old.stamp != s.stamp || slices.Contains(named, c.Ref) {
 				changes = append(changes, c)
 			}
 		}

@@ -87,7 +87,10 @@ func (p *program) showChecked(all []checked) error {
 				fmt.Fprintln(t, line(f.String()))
 			}
 			for _, f := range k.Files {
-				if f.Reason != "" {
+				switch {
+				case f.State == attune.FileNoRunner:
+					fmt.Fprintln(t, line(f.File+": "+f.Reason))
+				case f.Reason != "":
 					fmt.Fprintln(t, line(fmt.Sprintf("%s: %s: %s", f.File, f.State, f.Reason)))
 				}
 			}

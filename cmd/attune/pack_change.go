@@ -42,7 +42,7 @@ func (p *program) installCommand() *cobra.Command {
 				return err
 			}
 			if k := packs.LoadDir(dir); k.Name == "" && len(k.Files) <= 1 {
-				return &attune.Error{Kind: attune.Invalid, Code: "invalid_pack", Message: "no pack is in the folder", Where: args[0], Faults: k.Faults, Try: "name a folder that holds a pack.yaml"}
+				return &attune.Error{Kind: attune.Invalid, Code: "invalid_pack", Message: "no pack is in the folder", Where: args[0], Try: "name a folder that holds a pack.yaml"}
 			}
 			archive, err := packs.Archive(dir)
 			if err != nil {
@@ -124,7 +124,8 @@ func (p *program) reloadCommand() *cobra.Command {
 	}
 }
 
-// showChange says what became of a pack, and what is wrong with it.
+// showChange says what became of a pack, every fault of it, and where what a
+// faulty file held before goes on.
 func showChange(w io.Writer, c api.PackChange) {
 	word := c.Change.Change
 	if c.DryRun && word != packs.Unchanged {
@@ -137,18 +138,13 @@ func showChange(w io.Writer, c api.PackChange) {
 	for _, d := range c.Details {
 		fmt.Fprintln(w, line("  "+d))
 	}
-	if c.Pack != nil {
-		showFaults(w, c.Pack.Pack)
+	if c.Pack == nil {
+		return
 	}
-}
-
-// showFaults prints every fault of a pack, and where a faulty file's former
-// content goes on.
-func showFaults(w io.Writer, k *attune.Pack) {
-	for _, f := range k.Faults {
+	for _, f := range c.Pack.Faults {
 		fmt.Fprintln(w, line("  fault: "+f.String()))
 	}
-	for _, f := range k.Files {
+	for _, f := range c.Pack.Files {
 		if f.State == attune.FileKept || f.State == attune.FileIncomplete {
 			fmt.Fprintln(w, line(fmt.Sprintf("  %s: %s: %s", f.State, f.File, f.Reason)))
 		}
