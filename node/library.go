@@ -16,8 +16,9 @@ const (
 	// when it has rested for that long.
 	lookEvery = 500 * time.Millisecond
 	// lookShare is the part of its time, one in so many, that looking may take:
-	// ten thousand actions are looked at less often.
-	lookShare = 100
+	// ten thousand actions are looked at less often, but at least every lookAtMost.
+	lookShare  = 50
+	lookAtMost = 5 * time.Second
 )
 
 // library is the packs of a node that stand in folders.
@@ -123,21 +124,25 @@ func (n *Node) watchPacks(ctx context.Context) {
 			return
 		}
 		began := time.Now()
-		if err := n.look(ctx); err != nil && ctx.Err() == nil {
+		moving, err := n.look(ctx)
+		if err != nil && ctx.Err() == nil {
 			n.tree.Log.Warn("the packs were read and cannot be taken over; trying again", slog.Any("error", err))
 		}
-		wait = max(lookEvery, lookShare*time.Since(began))
+		wait = lookEvery
+		if !moving {
+			wait = min(max(lookEvery, lookShare*time.Since(began)), lookAtMost)
+		}
 	}
 }
 
-// look looks once.
-func (n *Node) look(ctx context.Context) error {
+// look looks once. It is moving while a change has yet to rest.
+func (n *Node) look(ctx context.Context) (moving bool, err error) {
 	l := &n.library
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.packs.Look() && !l.behind {
-		return nil
+		return l.packs.Moving(), nil
 	}
-	_, err := n.reload(ctx)
-	return err
+	_, err = n.reload(ctx)
+	return false, err
 }

@@ -98,6 +98,9 @@ func (l *Library) Look() bool {
 	return settled
 }
 
+// Moving tells that the last look saw a change that has yet to rest.
+func (l *Library) Moving() bool { return l.seen != nil }
+
 // lost tells that a shelf stands for a folder without packs.
 func (s *shelf) lost() bool { return s.root == s.dir && s.stamp == stamp{} }
 

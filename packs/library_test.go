@@ -111,13 +111,13 @@ func TestALibraryReadsAgainWhatHasChanged(t *testing.T) {
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			step.change()
-			if l.Look() {
+			if l.Look() || !l.Moving() {
 				t.Error("it is read before it rests")
 			}
 			if !l.Look() {
 				t.Error("the change is not seen")
 			}
-			if got := tell(l.Reload()); got != step.want || l.Look() {
+			if got := tell(l.Reload()); got != step.want || l.Look() || l.Moving() {
 				t.Errorf("got %q, want %q", got, step.want)
 			}
 		})
