@@ -89,7 +89,8 @@ func TestALibraryReadsAgainWhatHasChanged(t *testing.T) {
 	f.shop("packs")
 	f.put("packs/other/pack.yaml", "name: other\n")
 	l := packs.NewLibrary(packs.Folders{Named: []string{f.at("packs")}, Installed: f.at("installed")}, builtIn(t))
-	if l.Look() || l.Look() || tell(l.Reload()) != "" || len(l.Packs()) != 3 {
+	first, second := l.Look(), l.Look()
+	if first || second || tell(l.Reload()) != "" || len(l.Packs()) != 3 {
 		t.Fatal("nothing has changed")
 	}
 	other := find(t, l, "other")
