@@ -129,6 +129,7 @@ func NewPackChange(c packs.Change, now *packs.Snapshot) PackChange {
 			view := viewPack(p)
 			view.Files = p.Files
 			v.Pack = &view
+			break // another of this ref is left out
 		}
 	}
 	return v

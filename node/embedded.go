@@ -26,11 +26,11 @@ import (
 type EmbeddedConfig struct {
 	// Data is the data folder; one process at a time can use it.
 	Data string
-	// Packs are the packs to load, unless there is a Library: packs that can
-	// change, and do when their files are saved. PacksChanged is then told of
-	// every change, one at a time; it may be nil.
+	// Packs are packs that never change, Folders where others stand, which are
+	// read again when their files are saved; nil is nowhere. PacksChanged is told
+	// of every change, one at a time; it may be nil.
 	Packs        []*attune.Pack
-	Library      *packs.Library
+	Folders      *packs.Folders
 	PacksChanged func([]packs.Change, *packs.Snapshot)
 	// Slots is how many attempts run at a time; zero is four per core.
 	Slots int
@@ -98,9 +98,9 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 	})
 	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data},
 		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Log: c.Log, Observe: c.Observe})
-	e.library.packs, e.library.changed = c.Library, c.PacksChanged
-	if c.Library != nil {
-		c.Packs = c.Library.Packs()
+	if c.Folders != nil { // only now: the lock of the data folder is held
+		e.library.packs, e.library.changed = packs.NewLibrary(*c.Folders, c.Packs...), c.PacksChanged
+		c.Packs = e.library.packs.Packs()
 	}
 	if err := e.SetPacks(ctx, c.Packs); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 	if err := e.settle(ctx); err != nil {
 		return nil, err
 	}
-	if c.Library != nil {
+	if c.Folders != nil {
 		e.watch()
 	}
 	return e, e.startWorker(c, clock, broker)

@@ -67,9 +67,9 @@ func openShelf(ctx context.Context, t *testing.T) shelf {
 	s.put("packs/shop/actions/a.yaml", "name: a\nrunner_type: echo\nparameters:\n  message: {default: '{{ config_context.greeting }} 1', immutable: true}\n")
 	s.put("packs/shop/triggers/t.yaml", "name: t\npayload_schema: {type: object, properties: {n: {type: integer, required: true}}}\n")
 	s.put("packs/shop/rules/r.yaml", "name: r\ntrigger: {type: shop.t}\naction: {ref: shop.a}\n")
-	library := packs.NewLibrary(packs.Folders{Named: []string{filepath.Join(s.dir, "packs")}, Installed: filepath.Join(s.dir, "installed"),
-		Settings: packs.Settings{Configs: []string{filepath.Join(s.dir, "configs")}}}, packs.LoadFS(core.Files, core.Ref, ""))
-	s.embedded = open(ctx, t, node.EmbeddedConfig{Data: t.TempDir(), Library: library, Slots: 2, KeeperArgs: []string{"keeper"}, Mode: contained(t),
+	folders := &packs.Folders{Named: []string{filepath.Join(s.dir, "packs")}, Installed: filepath.Join(s.dir, "installed"),
+		Settings: packs.Settings{Configs: []string{filepath.Join(s.dir, "configs")}}}
+	s.embedded = open(ctx, t, node.EmbeddedConfig{Data: t.TempDir(), Packs: []*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, Folders: folders, Slots: 2, KeeperArgs: []string{"keeper"}, Mode: contained(t),
 		PacksChanged: func(changes []packs.Change, _ *packs.Snapshot) {
 			b, _ := json.Marshal(changes)
 			s.changes <- string(b)

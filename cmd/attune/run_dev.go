@@ -40,7 +40,7 @@ func runDev(ctx context.Context, o devOptions) error {
 	}
 	defer listener.Close()
 	url := "http://" + listener.Addr().String()
-	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Library: library(o), PacksChanged: tellChanges(o.Streams.talk), Slots: o.Slots, Version: versionText(), APIURL: url,
+	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: []*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, Folders: folders(o), PacksChanged: tellChanges(o.Streams.talk), Slots: o.Slots, Version: versionText(), APIURL: url,
 		KeeperArgs: []string{keeperWord}, Log: log})
 	if err != nil {
 		return err
@@ -75,14 +75,14 @@ func runDev(ctx context.Context, o devOptions) error {
 	return errors.Join(err, ended(<-served))
 }
 
-// library is the packs of a node: the built-in one, those that the operator
-// names, and those that are installed in the data folder.
-func library(o devOptions) *packs.Library {
-	return packs.NewLibrary(packs.Folders{
+// folders are where packs stand: those that the operator names, and those that
+// are installed in the data folder.
+func folders(o devOptions) *packs.Folders {
+	return &packs.Folders{
 		Settings:  packs.Settings{Configs: append(slices.Clone(o.Configs), filepath.Join(o.Data, "configs")), AnyPayload: o.AnyPayload},
 		Named:     o.Packs,
 		Installed: filepath.Join(o.Data, "packs"),
-	}, packs.LoadFS(core.Files, core.Ref, ""))
+	}
 }
 
 // tellChanges says what was read again, with every fault.
