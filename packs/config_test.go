@@ -109,15 +109,20 @@ func TestTheSecretsOfAConfigurationAreKnownAndMasked(t *testing.T) {
 	}
 }
 
-func TestASecretThatOnlyTheValidatorCouldFindHidesWhatIsAroundIt(t *testing.T) {
-	for _, schema := range []string{
-		`{"properties": {"a": {"oneOf": [{"type": "string", "secret": true}, {"type": "object"}]}, "b": {}}}`,
-		`{"definitions": {"key": {"secret": true}}, "properties": {"a": {"$ref": "#/definitions/key"}, "b": {}}}`,
-		`{"properties": {"a": {"items": [{"secret": true}]}, "b": {}}}`,
+// The third is how a pack of the exchange writes its credentials.
+func TestASecretIsFoundWhereverTheSchemaPutsIt(t *testing.T) {
+	for _, c := range []struct{ name, schema, want string }{
+		{"in an alternative, with what is around it", `{"properties": {"a": {"oneOf": [{"type": "string", "secret": true}, {"type": "object"}]}, "b": {}}}`, `{"a":"*","b":"y"}`},
+		{"by a reference", `{"definitions": {"key": {"properties": {"k": {"secret": true}}}}, "properties": {"a": {"$ref": "#/definitions/key"}, "b": {}}}`, `{"a":{"k":"*","n":1},"b":"y"}`},
+		{"by a pattern and a reference to a property", `{"properties": {"a": {"patternProperties": {"^\\w+": {"$ref": "#/properties/a-key"}}}, "a-key": {"secret": true}}}`, `{"a":{"k":"*","n":"*"},"b":"y"}`},
+		{"by two patterns", `{"properties": {"a": {"patternProperties": {"k": {"secret": true}, "^k": {}, "n": {}}}}}`, `{"a":{"k":"*","n":1},"b":"y"}`},
+		{"among other members", `{"properties": {"b": {}}, "additionalProperties": {"additionalProperties": {"secret": true}}}`, `{"a":{"k":"*","n":"*"},"b":"y"}`},
+		{"by references in a circle", `{"definitions": {"x": {"$ref": "#/definitions/x"}, "y": {"secret": true}}, "properties": {"a": {"$ref": "#/definitions/x"}}}`, `{"a":"*","b":"y"}`},
+		{"nowhere", `{"properties": {"a": {"oneOf": [{"$ref": "#/properties/b"}, {}]}, "b": {}}}`, `{"a":{"k":"x","n":1},"b":"y"}`},
 	} {
-		s := rules.DecodeShape([]byte(schema))
-		if got := string(rules.AppendJSON(nil, s.Mask(map[string]any{"a": []any{"x"}, "b": "y"}, "*"))); got != `{"a":"*","b":"y"}` {
-			t.Errorf("%s: got %s", schema, got)
+		s := rules.DecodeShape([]byte(c.schema))
+		if got := string(rules.AppendJSON(nil, s.Mask(map[string]any{"a": map[string]any{"k": "x", "n": int64(1)}, "b": "y"}, "*"))); got != c.want {
+			t.Errorf("%s: got %s", c.name, got)
 		}
 	}
 }

@@ -2,9 +2,12 @@ package rules
 
 import (
 	"maps"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/expression/pattern"
 )
 
 // DecodeShape compiles a schema that was compiled before it was kept as JSON;
@@ -62,20 +65,22 @@ func (s *Shape) Mask(value any, mask string) any {
 
 // visit is the value with what the schema calls secret replaced.
 func (s *Shape) visit(value any, schema map[string]any, replace func(any) any) any {
-	if s.hides(schema) {
+	schema, found := s.resolve(schema)
+	if !found || s.hides(schema) {
 		return replace(value)
 	}
 	switch v := value.(type) {
 	case map[string]any:
-		properties, _ := schema["properties"].(map[string]any)
-		others, _ := schema["additionalProperties"].(map[string]any)
 		out := make(map[string]any, len(v))
 		for name, one := range v {
-			own, known := properties[name].(map[string]any)
-			if !known {
-				own = others
+			switch own := below(schema, name); {
+			case len(own) == 1:
+				out[name] = s.visit(one, own[0], replace)
+			case len(own) > 1 && s.secret: // each may call another part of it secret
+				out[name] = replace(one)
+			default:
+				out[name] = one
 			}
-			out[name] = s.visit(one, own, replace)
 		}
 		return out
 	case []any:
@@ -89,6 +94,58 @@ func (s *Shape) visit(value any, schema map[string]any, replace func(any) any) a
 	return value
 }
 
+// below are the schemas of a member of an object.
+func below(schema map[string]any, name string) []map[string]any {
+	var found []map[string]any
+	if properties, ok := schema["properties"].(map[string]any); ok {
+		if own, ok := properties[name].(map[string]any); ok {
+			found = append(found, own)
+		}
+	}
+	patterns, _ := schema["patternProperties"].(map[string]any)
+	for text, own := range patterns {
+		re, err := pattern.Compile(text, pattern.Options{})
+		if err != nil {
+			continue // it was a fault before
+		}
+		if fits, err := re.Match(name); fits || err != nil {
+			one, _ := own.(map[string]any)
+			found = append(found, one)
+		}
+	}
+	if others, ok := schema["additionalProperties"].(map[string]any); ok && found == nil {
+		found = append(found, others)
+	}
+	return found
+}
+
+// maxReferences is how many references may follow each other.
+const maxReferences = 20
+
+// resolve follows the references of a schema to others within it.
+func (s *Shape) resolve(schema map[string]any) (map[string]any, bool) {
+	for range maxReferences {
+		ref, is := schema["$ref"].(string)
+		if !is {
+			return schema, true
+		}
+		at := any(s.source)
+		for _, step := range strings.Split(strings.TrimPrefix(strings.TrimPrefix(ref, "#"), "/"), "/") {
+			if plain, err := url.PathUnescape(step); err == nil {
+				step = plain
+			}
+			if step != "" {
+				at = find(at, []string{strings.NewReplacer("~1", "/", "~0", "~").Replace(step)})
+			}
+		}
+		schema, is = at.(map[string]any)
+		if !is {
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
 // hides tells that a value with this schema is secret, or may hold a secret in a
 // place that only the validator could find.
 func (s *Shape) hides(schema map[string]any) bool {
@@ -98,25 +155,28 @@ func (s *Shape) hides(schema map[string]any) bool {
 	if !s.secret {
 		return false
 	}
-	_, list := schema["items"].([]any)
-	return schema["$ref"] != nil || list && anySecret(schema["items"]) || slices.ContainsFunc([]string{"allOf", "anyOf", "oneOf", "not", "patternProperties", "additionalItems", "dependencies"},
-		func(word string) bool { return anySecret(schema[word]) })
+	if list, is := schema["items"].([]any); is && maySecret(list) {
+		return true
+	}
+	return slices.ContainsFunc([]string{"allOf", "anyOf", "oneOf", "not", "additionalItems", "dependencies"},
+		func(word string) bool { return maySecret(schema[word]) })
 }
 
-// anySecret tells that something at any depth is called secret.
-func anySecret(v any) bool {
+// maySecret tells that something at any depth is called secret, or refers to
+// what may be.
+func maySecret(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
-		if secret, _ := v["secret"].(bool); secret {
+		if secret, _ := v["secret"].(bool); secret || v["$ref"] != nil {
 			return true
 		}
 		for _, one := range v {
-			if anySecret(one) {
+			if maySecret(one) {
 				return true
 			}
 		}
 	case []any:
-		return slices.ContainsFunc(v, anySecret)
+		return slices.ContainsFunc(v, maySecret)
 	}
 	return false
 }
