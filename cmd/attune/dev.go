@@ -24,6 +24,10 @@ type devOptions struct {
 	// Slots is how many attempts the built-in worker runs at a time; 0 is its
 	// own default.
 	Slots int
+	// TraceTo is the URL of an OpenTelemetry collector, or empty; TraceSample
+	// the share of traces it gets.
+	TraceTo     string
+	TraceSample float64
 	// LogFormat is auto, json or text.
 	LogFormat string
 	// Streams is where the banner (talk) and the log go.
@@ -48,6 +52,9 @@ func (p *program) devCommand() *cobra.Command {
 			if o.Slots < 0 {
 				return usage("--slots is below zero", "--slots 8")
 			}
+			if o.TraceTo == "" {
+				o.TraceTo = collector(p.env)
+			}
 			o.Data, o.Streams = data, p.streams
 			return runDev(c.Context(), o)
 		},
@@ -60,5 +67,15 @@ func (p *program) devCommand() *cobra.Command {
 	f.BoolVar(&o.AnyPayload, "any-payload", false, "take events that do not fit the payload_schema of their trigger")
 	f.IntVar(&o.Slots, "slots", 0, "how many actions run at a time; 0 chooses by the machine")
 	f.StringVar(&o.LogFormat, "log-format", "auto", "auto, json or text; auto is text on a terminal")
+	f.StringVar(&o.TraceTo, "trace-to", "", "URL of an OpenTelemetry collector to send traces to; else that in OTEL_EXPORTER_OTLP_ENDPOINT; else none are sent")
+	f.Float64Var(&o.TraceSample, "trace-sample", 1, "share of traces to send, 0 to 1; one that a caller began is sent if the caller sends it")
 	return c
+}
+
+// collector is where the environment wants traces sent, or empty.
+func collector(env func(string) string) string {
+	if endpoint := env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"); endpoint != "" {
+		return endpoint
+	}
+	return env("OTEL_EXPORTER_OTLP_ENDPOINT")
 }

@@ -40,8 +40,13 @@ func runDev(ctx context.Context, o devOptions) error {
 	}
 	defer listener.Close()
 	url := "http://" + listener.Addr().String()
+	spans, err := openTraces(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	defer spans.close(ctx, log)
 	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: []*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, Folders: folders(o), PacksChanged: tellChanges(o.Streams.talk), Slots: o.Slots, Version: versionText(), APIURL: url,
-		KeeperArgs: []string{keeperWord}, Log: log})
+		KeeperArgs: []string{keeperWord}, Log: log, Traces: spans.node()})
 	if err != nil {
 		return err
 	}
@@ -49,7 +54,7 @@ func runDev(ctx context.Context, o devOptions) error {
 	// Streams and waits end with the node: what they show does.
 	streaming, endStreams := context.WithCancel(context.WithoutCancel(ctx))
 	defer endStreams()
-	server, err := serve(streaming, n, o.Data, url, log)
+	server, err := serve(streaming, n, o.Data, url, log, spans)
 	if err != nil {
 		return errors.Join(err, closeNode(n))
 	}
@@ -110,8 +115,9 @@ func closeNode(n *node.Embedded) error {
 
 // serve makes the HTTP server of a node, and the node findable. Requests end
 // with ctx.
-func serve(ctx context.Context, n *node.Embedded, data, url string, log *slog.Logger) (*http.Server, error) {
-	handler, err := api.New(api.Config{Engine: n.Node, Store: n.Store, Log: log, Metrics: n.Metrics(), Now: time.Now, Version: versionText()})
+func serve(ctx context.Context, n *node.Embedded, data, url string, log *slog.Logger, spans tracing) (*http.Server, error) {
+	handler, err := api.New(api.Config{Engine: n.Node, Store: n.Store, Log: log, Metrics: n.Metrics(), Now: time.Now, Version: versionText(),
+		Traces: spans.requests(), Observe: n.ObserveRequest})
 	if err != nil {
 		return nil, err
 	}
