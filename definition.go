@@ -1,6 +1,7 @@
 package attune
 
 import (
+	"encoding/json"
 	"net/url"
 	"sort"
 	"strconv"
@@ -26,25 +27,6 @@ func (p Position) String() string {
 		}
 	}
 	return s
-}
-
-// Pack is a folder of definitions in StackStorm's format.
-type Pack struct {
-	// Ref is the folder's name; everything in the pack begins with it.
-	Ref string `json:"ref"`
-	// Name, Description, Version, Author are said by pack.yaml.
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Version     string `json:"version"`
-	Author      string `json:"author"`
-	// Dir is where it was loaded from; empty for a built-in pack.
-	Dir string `json:"dir,omitempty"`
-	// Actions, Triggers, Rules are what loaded without fault.
-	Actions  []*Action  `json:"-"`
-	Triggers []*Trigger `json:"-"`
-	Rules    []*Rule    `json:"-"`
-	// Faults are what did not load, and why. The rest of the pack works.
-	Faults []Fault `json:"faults,omitempty"`
 }
 
 // Action is something that can run.
@@ -76,6 +58,9 @@ type Action struct {
 	// Hidden are texts that are secret for it besides its parameters, such as
 	// those of its pack's configuration. They are never stored or shown.
 	Hidden []string `json:"-"`
+	// Config is the configuration of its pack, for templates. It is shared,
+	// may hold secrets, and is neither stored nor shown with the action.
+	Config map[string]any `json:"-"`
 	// Hash is the hash of its content.
 	Hash string `json:"hash"`
 	// At is where it is defined.
@@ -121,6 +106,9 @@ type Parameter struct {
 	Secret bool `json:"secret,omitempty"`
 	// Position is its place among positional arguments, or nil.
 	Position *int `json:"position,omitempty"`
+	// Schema is what else JSON Schema says of its values: items, properties,
+	// pattern, minimum, in StackStorm's dialect. Empty: nothing.
+	Schema json.RawMessage `json:"schema,omitempty"`
 }
 
 // Trigger is something that fires events.
@@ -134,6 +122,13 @@ type Trigger struct {
 	Description string `json:"description,omitempty"`
 	// Webhook makes it fire on a request, or is nil.
 	Webhook *Webhook `json:"webhook,omitempty"`
+	// PayloadSchema is what its events must look like, ParametersSchema what
+	// rules may ask of it, in StackStorm's dialect of JSON Schema; or empty.
+	PayloadSchema    json.RawMessage `json:"payload_schema,omitempty"`
+	ParametersSchema json.RawMessage `json:"parameters_schema,omitempty"`
+	// AnyPayload is a setting of the node: PayloadSchema is shown, and not held
+	// against events.
+	AnyPayload bool `json:"any_payload,omitempty"`
 	// Hash is the hash of its content.
 	Hash string `json:"hash"`
 	// At is where it is defined.

@@ -17,14 +17,6 @@ type ActionView struct {
 	Timeout string `json:"timeout,omitempty"`
 }
 
-// PackView is a pack with the refs of what it holds.
-type PackView struct {
-	*attune.Pack
-	Actions  []string `json:"actions"`
-	Triggers []string `json:"triggers"`
-	Rules    []string `json:"rules"`
-}
-
 type definitionsInput struct {
 	Page
 	Pack string `query:"pack"`
@@ -41,8 +33,6 @@ type (
 	ruleOutput    struct{ Body RuleView }
 	triggerList   struct{ Body List[*attune.Trigger] }
 	triggerOutput struct{ Body *attune.Trigger }
-	packList      struct{ Body List[PackView] }
-	packOutput    struct{ Body PackView }
 )
 
 // viewAction shows an action, the defaults of its secret parameters masked.
@@ -83,13 +73,6 @@ func maskRule(r *attune.Rule, a *attune.Action) *attune.Rule {
 		}
 	}
 	return &shown
-}
-
-func viewPack(p *attune.Pack) PackView {
-	return PackView{Pack: p,
-		Actions:  refs(p.Actions, func(a *attune.Action) string { return a.Ref }),
-		Triggers: refs(p.Triggers, func(t *attune.Trigger) string { return t.Ref }),
-		Rules:    refs(p.Rules, func(r *attune.Rule) string { return r.Ref })}
 }
 
 func refs[T any](all []T, ref func(T) string) []string {
@@ -151,22 +134,6 @@ func (s *server) getTrigger(_ context.Context, in *refInput) (*triggerOutput, er
 		return nil, err
 	}
 	return &triggerOutput{t}, nil
-}
-
-type packsInput struct{ Page }
-
-func (s *server) listPacks(_ context.Context, in *packsInput) (*packList, error) {
-	return &packList{after(in.Page, s.Engine.Catalog().Packs(), func(p *attune.Pack) string { return p.Ref }, viewPack)}, nil
-}
-
-func (s *server) getPack(_ context.Context, in *refInput) (*packOutput, error) {
-	all := s.Engine.Catalog().Packs()
-	for _, p := range all {
-		if p.Ref == in.Ref {
-			return &packOutput{viewPack(p)}, nil
-		}
-	}
-	return nil, unknown("pack", in.Ref, refs(all, func(p *attune.Pack) string { return p.Ref }))
 }
 
 // unknown is the error for a ref that nothing has.

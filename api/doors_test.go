@@ -126,7 +126,9 @@ func busy(t *testing.T, changes ...func(*api.Config)) (w *apitest.World, own, fo
 		return api.RuleChange{Change: api.RuleUnchanged, Before: r, After: r}, nil
 	}
 	w.Engine.Delete = func(string) error { return nil }
-	w.Engine.Switch = func(ref string, _ bool, _ string) (*rules.Rule, error) { return w.Engine.Snapshot.Rules().Rule(ref), nil }
+	w.Engine.Switch = func(ref string, _ bool, _ string) (*rules.Rule, error) {
+		return w.Engine.Snapshot.Rules().Rule(ref), nil
+	}
 	w.Ruler.Pass = func(api.PruneRequest) (api.PruneReport, error) { return api.PruneReport{}, nil }
 	w.Engine.Machines = []api.WorkerView{{Worker: attune.Worker{Name: "w1", State: attune.WorkerAlive}}}
 	w.Engine.Tree = []messages.ActorView{{Path: "node"}}

@@ -14,6 +14,7 @@ import (
 // Engine is what the API asks of the node. Methods are safe for concurrent use
 // and return errors of the root package's kinds.
 type Engine interface {
+	PackKeeper
 	// OfferEvent returns when the event is durable. Sent again with the same
 	// dedupe key it answers the first id, with Duplicate set.
 	OfferEvent(ctx context.Context, offer EventOffer) (EventReceipt, error)

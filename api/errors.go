@@ -131,7 +131,7 @@ func newForeignProblem(status int, message string, errs ...error) *Problem {
 	}
 	switch status {
 	case http.StatusRequestEntityTooLarge:
-		e.Code, e.Message = "body_too_large", "the request body is over 1 MiB"
+		e.Code, e.Message = "body_too_large", "the request body is over 1 MiB, or a pack over 32 MiB"
 	case http.StatusUnsupportedMediaType:
 		e.Code, e.Try = "unsupported_media_type", "Content-Type: application/json"
 	case http.StatusRequestTimeout:

@@ -65,6 +65,10 @@ func (s *server) routes() []route {
 		{get, v1 + "/triggers/{ref}", viewing, 0, "Get trigger", on(s, s.getTrigger), false},
 		{get, v1 + "/packs", viewing, 0, "List packs", on(s, s.listPacks), false},
 		{get, v1 + "/packs/{ref}", viewing, 0, "Get pack", on(s, s.getPack), false},
+		{post, v1 + "/packs/reload", operating, 0, "Reload packs", on(s, s.reloadPacks), false},
+		{post, v1 + "/packs/{ref}/reload", operating, 0, "Reload pack", on(s, s.reloadPack), false},
+		{post, v1 + "/packs/{ref}/install", administering, 0, "Install pack", on(s, s.installPack), true},
+		{post, v1 + "/packs/{ref}/remove", administering, 0, "Remove pack", on(s, s.removePack), false},
 
 		{get, v1 + "/workers", viewing, 0, "List workers", on(s, s.listWorkers), false},
 		{get, v1 + "/workers/{name}", viewing, 0, "Get worker", on(s, s.getWorker), false},

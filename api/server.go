@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/packs"
 )
 
 // MaxBody is the most bytes of one request body; more is 413 before anything is
@@ -127,6 +128,9 @@ func (s *server) operation(r route) huma.Operation {
 		MaxBodyBytes:    MaxBody + 1, // huma refuses a body of exactly this size
 		BodyReadTimeout: s.BodyTime,
 		DefaultStatus:   r.status, SkipValidateBody: r.anyBody,
+	}
+	if packBody(r.method, r.path) {
+		op.MaxBodyBytes = packs.MaxArchive + 1
 	}
 	if !r.policy.open() {
 		op.Security = []map[string][]string{{"token": {}}}

@@ -64,6 +64,9 @@ func (s *server) webhook(ctx context.Context, in *webhookInput) (*webhookOutput,
 			if o.Dedupe == "" && in.Idempotency != "" {
 				o.Dedupe = fmt.Sprintf("%s/%d", in.Idempotency, i)
 			}
+			if err := s.Engine.Catalog().CheckPayload(o.Trigger, o.Payload); err != nil {
+				return nil, err
+			}
 			offers = append(offers, o)
 		}
 	}

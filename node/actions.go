@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/secret"
 )
@@ -49,10 +50,14 @@ func (a *actions) fetch(rows []*attune.Execution) error {
 	return nil
 }
 
-// keep stores actions, and remembers them once they are stored.
-func (a *actions) keep(ctx context.Context, all []*attune.Action) error {
+// keep stores actions, and remembers them once they are stored. Those of the
+// present catalogue are stored already: of ten thousand a reload brings a few.
+func (a *actions) keep(ctx context.Context, all []*attune.Action, present *packs.Snapshot) error {
 	defs := make([]persistence.Definition, 0, len(all))
 	for _, action := range all {
+		if present.Holds(action) {
+			continue
+		}
 		body, err := json.Marshal(secret.WithoutDefaults(action))
 		if err != nil {
 			return fmt.Errorf("encode action %s: %w", action.Ref, err)

@@ -41,7 +41,7 @@ func (n *Node) SetCatalog(ctx context.Context, s *packs.Snapshot) error {
 // keep stores what a snapshot holds before anything is judged by it: what starts
 // can always be told what it began with, and an event by what it was judged.
 func (n *Node) keep(ctx context.Context, s *packs.Snapshot) error {
-	if err := n.actions.keep(ctx, s.Actions()); err != nil {
+	if err := n.actions.keep(ctx, s.Actions(), n.catalog.Load()); err != nil {
 		return err
 	}
 	return n.keepRevision(ctx, s)

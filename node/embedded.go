@@ -16,6 +16,7 @@ import (
 	"github.com/attune-automation/attune/actors/retention"
 	"github.com/attune-automation/attune/api"
 	brokermemory "github.com/attune-automation/attune/messages/memory"
+	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence/sqlite"
 	"github.com/attune-automation/attune/worker"
 	"github.com/attune-automation/attune/worker/journal"
@@ -27,8 +28,12 @@ import (
 type EmbeddedConfig struct {
 	// Data is the data folder; one process at a time can use it.
 	Data string
-	// Packs are the packs to load.
-	Packs []*attune.Pack
+	// Packs are packs that never change, Folders where others stand, which are
+	// read again when their files are saved; nil is nowhere. PacksChanged is told
+	// of every change, one at a time; it may be nil.
+	Packs        []*attune.Pack
+	Folders      *packs.Folders
+	PacksChanged func([]packs.Change, *packs.Snapshot)
 	// Slots is how many attempts run at a time; zero is four per core.
 	Slots int
 	// Keep says how long what is kept; its zero value is the default.
@@ -113,6 +118,10 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data, Keep: c.Keep},
 		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Secrets: box, Log: c.Log, Traces: c.Traces,
 			Observe: c.Observe, Tokens: api.NewExecutionTokens(key.Derive("execution tokens"))})
+	if c.Folders != nil { // only now: the lock of the data folder is held
+		e.library.packs, e.library.changed = packs.NewLibrary(*c.Folders, c.Packs...), c.PacksChanged
+		c.Packs = e.library.packs.Packs()
+	}
 	if err := e.SetPacks(ctx, c.Packs); err != nil {
 		return nil, err
 	}
@@ -123,7 +132,25 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 	if err := e.settle(ctx); err != nil {
 		return nil, err
 	}
+	if c.Folders != nil {
+		e.watch()
+	}
 	return e, e.startWorker(c, clock, broker)
+}
+
+// watch watches the files of packs until the end.
+func (e *Embedded) watch() {
+	watching, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		e.watchPacks(watching)
+	}()
+	e.closers = append(e.closers, func(context.Context) error {
+		stop()
+		<-ended
+		return nil
+	})
 }
 
 // startWorker starts the built-in worker: the same as a worker elsewhere, over

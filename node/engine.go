@@ -101,7 +101,7 @@ func await[T any](ctx context.Context, n *Node, answers <-chan T) (T, error) {
 
 // OfferEvent implements api.Engine.
 func (n *Node) OfferEvent(ctx context.Context, offer api.EventOffer) (api.EventReceipt, error) {
-	if _, err := n.catalog.Load().Trigger(offer.Trigger); err != nil {
+	if err := n.catalog.Load().CheckPayload(offer.Trigger, offer.Payload); err != nil {
 		return api.EventReceipt{}, err
 	}
 	a, err := n.admitted(ctx, func(reply func(messages.Admitted)) {

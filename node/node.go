@@ -78,6 +78,7 @@ type Node struct {
 	composing sync.Mutex
 	loaded    []*attune.Pack // guarded by composing
 	past      past
+	library   library
 	rules     rules.Changed
 	started   time.Time
 	// window holds a token per request that is not yet durable.

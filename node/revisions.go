@@ -231,10 +231,14 @@ func (n *Node) readRevision(ctx context.Context, number int64) (*rules.Set, erro
 	actions := map[string]*attune.Action{}
 	err = n.eachRow(ctx, r.Actions, r.ActionRows, func(body []byte) error {
 		a, err := decodeAction(body)
-		if err == nil {
-			actions[a.Ref] = a
+		if err != nil {
+			return err
 		}
-		return err
+		if present, err := n.catalog.Load().Action(a.Ref); err == nil {
+			a.Config = present.Config // it may hold secrets, and is not stored
+		}
+		actions[a.Ref] = a
+		return nil
 	})
 	if err != nil {
 		return nil, err

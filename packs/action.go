@@ -13,15 +13,12 @@ import (
 )
 
 // The keys of action files, and of one parameter: StackStorm's words around
-// JSON Schema. What is not in attune.Parameter, such as items, is accepted and
-// not checked.
+// JSON Schema.
 var (
 	actionKeys = []string{"name", "ref", "pack", "runner_type", "entry_point", "description", "enabled", "parameters", "limits",
 		"notify", "tags", "output_schema", "output_key", "uid", "id", "metadata_file", "content_version"}
-	parameterKeys = []string{"type", "description", "required", "default", "enum", "immutable", "secret", "position",
-		"items", "properties", "additionalProperties", "patternProperties", "pattern", "format", "title",
-		"minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "minimum", "maximum", "minProperties",
-		"maxProperties", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "oneOf", "anyOf", "allOf", "not", "$schema", "dependencies"}
+	parameterKeys = append([]string{"type", "description", "required", "default", "enum", "immutable", "secret", "position",
+		"format", "title", "example", "examples", "$schema"}, schemaKeys...)
 	parameterTypes = []string{"string", "integer", "number", "boolean", "array", "object"}
 )
 
@@ -31,6 +28,7 @@ func (l *loading) action(s *source, v *value) {
 		return
 	}
 	a := &attune.Action{
+		Config: l.pack.Config, Hidden: l.hidden,
 		Pack: l.pack.Ref, Name: l.name(o, "an action"), Description: o.text("description"),
 		Runner: o.need("runner_type", "an action"), EntryPoint: o.text("entry_point"),
 		Enabled: o.boolean("enabled", true), At: v.at,
@@ -53,6 +51,7 @@ func (l *loading) action(s *source, v *value) {
 			s.fault(v.at, "remove it", "the runner %s starts no process to limit", a.Runner)
 		}
 	}
+	l.file.Ref = a.Ref
 	a.Parameters = s.parameters(o.get("parameters"), r)
 	if p := a.Parameters["timeout"]; p != nil && p.HasDefault {
 		if seconds, ok := p.Default.(int64); ok && seconds >= 0 && seconds <= rules.MaxTimeout {
@@ -64,8 +63,11 @@ func (l *loading) action(s *source, v *value) {
 	a.Hash = contentHash(a.Ref, v)
 	if l.accept(s, "action", a.Ref, v.at) {
 		if _, faults := rules.NewSchema(a); len(faults) > 0 {
-			l.pack.Faults = append(l.pack.Faults, faults...)
+			s.faults = append(s.faults, faults...)
 			return
+		}
+		if a.Refusal != "" {
+			l.file.State, l.file.Reason = attune.FileNoRunner, a.Refusal
 		}
 		l.pack.Actions = append(l.pack.Actions, a)
 	}
@@ -174,8 +176,13 @@ func (s *source) parameter(p *attune.Parameter, f field, inherited bool) {
 	if o == nil {
 		return
 	}
-	if !inherited {
+	if inherited {
+		s.redeclared(p, o, f.name)
+	} else {
 		p.Type = s.parameterType(o.get("type"))
+		var secret bool
+		p.Schema, secret = s.schema(o, p.Type, "the parameter "+f.name)
+		p.Secret = p.Secret || secret // the whole of it, so that no sink has to look within
 	}
 	if o.get("description") != nil {
 		p.Description = o.text("description")
@@ -184,7 +191,7 @@ func (s *source) parameter(p *attune.Parameter, f field, inherited bool) {
 		p.Required = o.boolean("required", p.Required)
 	}
 	p.Immutable = o.boolean("immutable", p.Immutable)
-	p.Secret = o.boolean("secret", p.Secret) || f.value.secretWithin()
+	p.Secret = o.boolean("secret", false) || p.Secret
 	if v := o.find("default"); v != nil {
 		p.Default, p.HasDefault = v.plain(), true
 	}
@@ -205,34 +212,20 @@ func (s *source) parameter(p *attune.Parameter, f field, inherited bool) {
 	}
 }
 
-// secretWithin tells that a part of a value is declared secret, at any depth.
-func (v *value) secretWithin() bool {
-	for _, f := range v.fields {
-		switch f.name {
-		case "default", "enum", "description", "title":
-			continue
-		case "properties", "patternProperties", "dependencies":
-			for _, one := range f.value.fields {
-				if one.value.declaredSecret() {
-					return true
-				}
-			}
-		default:
-			if f.value.declaredSecret() || slices.ContainsFunc(f.value.list, (*value).declaredSecret) {
-				return true
-			}
+// redeclared refuses what an action may not change about its runner's
+// parameter: the runner relies on it.
+func (s *source) redeclared(p *attune.Parameter, o *object, name string) {
+	const try = "an action may change only its default, description, enum, immutable, required and secret"
+	if v := o.get("type"); v != nil {
+		if s.parameterType(v) != p.Type {
+			s.fault(v.at, try, "the runner declares %s as %s", name, p.Type)
 		}
 	}
-	return false
-}
-
-func (v *value) declaredSecret() bool {
-	for _, f := range v.fields {
-		if f.name == "secret" && (f.value.scalar == true || strings.EqualFold(f.value.raw, "true")) {
-			return true
+	for _, key := range schemaKeys {
+		if v := o.get(key); v != nil {
+			s.fault(v.at, try, "%s is a parameter of the runner, and %s is not the action's to say", name, key)
 		}
 	}
-	return v.secretWithin()
 }
 
 // parameterType reads the type; a list of types, null aside, of more than one

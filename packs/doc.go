@@ -3,14 +3,18 @@
 //
 //	my_pack/
 //	  pack.yaml            name, description, version, author
+//	  config.schema.yaml   what an operator may set, in PACK.yaml elsewhere
 //	  actions/*.yaml       and beside them the scripts they name
 //	  triggers/*.yaml
+//	  sensors/*.yaml       only the triggers that they name
 //	  rules/*.yaml
 //
-// A rule can also be read from a file of its own, to be tried: [ReadRule].
+// A [Library] is the packs of a node: it reads again what has changed, and
+// changes those that are installed. A rule can also be read from a file of its
+// own, to be tried: [ReadRule].
 //
 // Metadata is .yaml or .yml, one level deep. The folder's name is the pack's
-// ref. Other folders (sensors, aliases, policies, …) are left alone.
+// ref. Aliases and policies are listed as not used, other folders left alone.
 //
 // Nothing here fails as a whole: every fault of every file is reported at once
 // with file:line:col, a definition with a fault is left out, and the rest

@@ -19,7 +19,7 @@ func ReadRule(file string) (*attune.Rule, []attune.Fault) {
 	if dir == "" {
 		dir = "."
 	}
-	l := &loading{files: os.DirFS(dir), shown: dir, pack: &attune.Pack{}, taken: map[string]attune.Position{}}
+	l := &loading{files: os.DirFS(dir), shown: dir, pack: &attune.Pack{}, taken: map[string]attune.Position{}, file: &attune.PackFile{}}
 	s, v := l.read(name)
 	return l.loose(s, v, packAround(dir))
 }

@@ -47,6 +47,7 @@ func (l *loading) rule(s *source, v *value) {
 	if w := o.get("when"); w != nil {
 		r.Criteria = append(r.Criteria, rules.When(o.text("when"), w.at))
 	}
+	l.file.Ref = r.Ref
 	r.Hash = contentHash(r.Ref, v)
 	if l.accept(s, "rule", r.Ref, v.at) {
 		l.pack.Rules = append(l.pack.Rules, r)

@@ -23,8 +23,9 @@ type Snapshot struct {
 	revision int64
 	packs    []*attune.Pack
 	actions  map[string]*attune.Action
-	schemas  map[string]*rules.Schema
+	schemas  map[string]*later[*rules.Schema]
 	triggers map[string]*attune.Trigger
+	payloads map[string]*later[*rules.Shape]
 	webhooks map[string][]*rules.Webhook
 	rules    *rules.Set
 }
@@ -54,19 +55,19 @@ func NewSnapshot(loaded []*attune.Pack) *Snapshot { return Compose(loaded, Overl
 // those of a pack faults of it in [Snapshot.Packs]; what is given is not changed.
 func Compose(loaded []*attune.Pack, over Overlay) *Snapshot {
 	s := &Snapshot{
-		actions: map[string]*attune.Action{}, schemas: map[string]*rules.Schema{},
-		triggers: map[string]*attune.Trigger{}, webhooks: map[string][]*rules.Webhook{},
+		actions: map[string]*attune.Action{}, schemas: map[string]*later[*rules.Schema]{},
+		triggers: map[string]*attune.Trigger{}, payloads: map[string]*later[*rules.Shape]{}, webhooks: map[string][]*rules.Webhook{},
 	}
 	first := map[string]*attune.Pack{}
 	for _, p := range loaded {
 		own := *p
-		own.Faults = slices.Clone(p.Faults)
+		own.Faults, own.Files = slices.Clone(p.Faults), slices.Clone(p.Files)
 		if before := first[p.Ref]; before != nil {
 			where := p.Dir
 			if where == "" {
 				where = p.Ref
 			}
-			own.Actions, own.Triggers, own.Rules = nil, nil, nil
+			own.Actions, own.Triggers, own.Rules, own.Config = nil, nil, nil, nil
 			own.Faults = append(own.Faults, attune.Fault{
 				Where: where, Message: fmt.Sprintf("the pack %s is already loaded from %s", p.Ref, from(before)), Try: "rename one of the folders",
 			})
@@ -103,10 +104,11 @@ func from(p *attune.Pack) string {
 func (s *Snapshot) define(p *attune.Pack) {
 	for _, a := range p.Actions {
 		s.actions[a.Ref] = a
-		s.schemas[a.Ref], _ = rules.NewSchema(a) // its faults kept it from loading
+		s.schemas[a.Ref] = &later[*rules.Schema]{}
 	}
 	for _, t := range p.Triggers {
 		s.triggers[t.Ref] = t
+		s.payloads[t.Ref] = &later[*rules.Shape]{}
 		s.listen(t)
 	}
 }
@@ -132,6 +134,11 @@ func (s *Snapshot) compile(p *attune.Pack, over Overlay) []*rules.Rule {
 			sound = append(sound, one.Definition)
 		}
 		p.Faults = append(p.Faults, one.Faults...)
+		for i := range p.Files {
+			if f := &p.Files[i]; len(one.Faults) > 0 && f.File == r.At.File {
+				f.State, f.Reason = attune.FileFaulty, ""
+			}
+		}
 	}
 	p.Rules = sound
 	return compiled
@@ -197,6 +204,10 @@ func (s *Snapshot) misses(r *attune.Rule) []attune.Fault {
 	switch {
 	case s.triggers[r.Trigger] == nil:
 		fault("waits for the unknown trigger "+r.Trigger, meant(r.Trigger, s.triggers))
+	case len(s.triggers[r.Trigger].ParametersSchema) > 0 && r.Trigger != webhookTrigger:
+		for _, f := range rules.CheckTriggerParameters(s.triggers[r.Trigger], r.TriggerParameters) {
+			fault("asks of its trigger "+r.Trigger+" what that does not take: "+strings.TrimPrefix(f.Where+" "+f.Message, "."), f.Try)
+		}
 	case r.Trigger == webhookTrigger && (len(r.TriggerParameters) != 1 || r.TriggerParameters["url"] == ""):
 		fault("must say for which url it waits", "give trigger.parameters.url, and no other parameter")
 	}
@@ -226,6 +237,7 @@ func (s *Snapshot) instantiate(r *attune.Rule) {
 	instance := *s.triggers[webhookTrigger]
 	instance.Ref, instance.Webhook = key, &attune.Webhook{URL: r.TriggerParameters["url"]}
 	s.triggers[key] = &instance
+	s.payloads[key] = &later[*rules.Shape]{}
 	s.listen(&instance)
 }
 
@@ -278,6 +290,12 @@ func (s *Snapshot) Triggers() []*attune.Trigger {
 	return all
 }
 
+// Holds tells that an action of the same content is one of them.
+func (s *Snapshot) Holds(a *attune.Action) bool {
+	same := s.actions[a.Ref]
+	return same != nil && same.Hash == a.Hash
+}
+
 // Action finds an action by its ref; a NotFound error suggests another.
 func (s *Snapshot) Action(ref string) (*attune.Action, error) {
 	if a := s.actions[ref]; a != nil {
@@ -303,11 +321,19 @@ func (s *Snapshot) Trigger(key string) (*attune.Trigger, error) {
 // that does not exist.
 func (s *Snapshot) Webhooks(url string) []*rules.Webhook { return s.webhooks[strings.Trim(url, "/")] }
 
+// schema is that of an action of the snapshot, compiled when first asked for.
+func (s *Snapshot) schema(a *attune.Action) *rules.Schema {
+	return s.schemas[a.Ref].get(func() *rules.Schema {
+		compiled, _ := rules.NewSchema(a) // its faults kept it from loading
+		return compiled
+	})
+}
+
 // Hidden says what of the parameters that [Snapshot.Request] returned for a
 // request is secret: they must be sealed before they are stored. Nil is nothing.
 func (s *Snapshot) Hidden(ref string, given, params map[string]any) *secret.Hidden {
-	if schema := s.schemas[ref]; schema != nil {
-		return schema.Hidden(given, params)
+	if a := s.actions[ref]; a != nil {
+		return s.schema(a).Hidden(given, params)
 	}
 	return nil
 }
@@ -327,7 +353,7 @@ func (s *Snapshot) Request(ref string, given map[string]any) (*attune.Action, ma
 	if !a.Enabled {
 		return nil, nil, attune.NewError(attune.Invalid, rules.CodeAction, ref+" is refused: it is disabled")
 	}
-	params, faults := s.schemas[ref].Check(given)
+	params, faults := s.schema(a).Check(given)
 	if len(faults) > 0 {
 		err := attune.NewError(attune.Invalid, rules.CodeParameters, "the parameters of "+ref+" are wrong")
 		err.Faults = faults

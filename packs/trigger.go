@@ -17,8 +17,7 @@ func (l *loading) trigger(s *source, v *value) {
 	if o == nil {
 		return
 	}
-	t := &attune.Trigger{Pack: l.pack.Ref, Description: o.text("description"), At: v.at}
-	t.Ref = t.Pack + "." + l.name(o, "a trigger")
+	t := l.newTrigger(s, o, v)
 	if w := o.get("webhook"); w != nil {
 		if h := s.object(w, "webhook", webhookKeys); h != nil {
 			t.Webhook = &attune.Webhook{
@@ -33,8 +32,18 @@ func (l *loading) trigger(s *source, v *value) {
 			}
 		}
 	}
-	t.Hash = contentHash(t.Ref, v)
+	l.file.Ref = t.Ref
 	if l.accept(s, "trigger", t.Ref, v.at) {
 		l.pack.Triggers = append(l.pack.Triggers, t)
 	}
+}
+
+// newTrigger is what trigger files and the trigger types of a sensor share.
+func (l *loading) newTrigger(s *source, o *object, v *value) *attune.Trigger {
+	t := &attune.Trigger{Pack: l.pack.Ref, Description: o.text("description"), At: v.at, AnyPayload: l.anyPayload}
+	t.Ref = t.Pack + "." + l.name(o, "a trigger")
+	t.PayloadSchema = s.whole(o, "payload_schema")
+	t.ParametersSchema = s.whole(o, "parameters_schema")
+	t.Hash = contentHash(t.Ref, v)
+	return t
 }

@@ -112,11 +112,18 @@ func (r *Rule) prepare(m *Match, on *occasion) {
 			return
 		}
 	}
-	given := make(map[string]any, len(r.parameters))
+	given, scope := make(map[string]any, len(r.parameters)), on.scope()
+	if r.Action != nil && r.Action.Config != nil {
+		scope[configName] = r.Action.Config
+	}
+	linked := r.link.over(scope)
 	var faults []attune.Fault
 	for i := range r.parameters {
 		p := &r.parameters[i]
-		v, err := p.value.render(on.scope(), &on.purse)
+		if linked.gives(p.name) {
+			continue // it is rendered together with what it reads
+		}
+		v, err := p.value.render(scope, &on.purse)
 		if err != nil {
 			faults = append(faults, r.schema.conceal(p.name, "it cannot be rendered", treeFaults("parameters."+p.name, err))...)
 			continue
@@ -127,7 +134,7 @@ func (r *Rule) prepare(m *Match, on *occasion) {
 	params := given
 	if r.schema != nil {
 		rendered := len(faults) == 0
-		checked, wrong := r.schema.Check(given)
+		checked, wrong := r.schema.check(given, linked, &on.purse)
 		for _, f := range wrong {
 			// A parameter that could not be rendered is not also missing.
 			if _, given := given[strings.TrimPrefix(f.Where, "parameters.")]; given || rendered {
@@ -135,7 +142,7 @@ func (r *Rule) prepare(m *Match, on *occasion) {
 			}
 		}
 		params = checked
-		if rendered {
+		if rendered && (linked == nil || !linked.unrendered) {
 			code = CodeParameters
 		}
 	}
@@ -154,7 +161,7 @@ func (r *Rule) prepare(m *Match, on *occasion) {
 	}
 	m.Parameters = encoded
 	if r.schema != nil {
-		m.Hidden = r.schema.Hidden(given, params)
+		m.Hidden = r.schema.hidden(given, params, linked)
 	}
 	if r.Action != nil {
 		m.Timeout = Timeout(r.Action, params)

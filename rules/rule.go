@@ -25,6 +25,7 @@ type Rule struct {
 	when       *when      // or nil
 	parameters []argument // sorted by name
 	schema     *Schema
+	link       *link // or nil
 }
 
 // maxCriteria is how many criteria a rule may have, those of searches included:
@@ -100,6 +101,11 @@ func Compile(rule *attune.Rule, action *attune.Action) (*Rule, []attune.Fault) {
 			faults = append(faults, attune.Fault{Where: where, Message: f.Where + ": " + f.Message, Try: f.Try})
 		}
 		r.parameters = append(r.parameters, argument{name, value})
+	}
+	if r.schema != nil {
+		var wrong []attune.Fault
+		r.link, wrong = r.schema.joined(rule, r.parameters)
+		faults = append(faults, wrong...)
 	}
 	if len(faults) > 0 {
 		return nil, faults

@@ -28,13 +28,14 @@ type parameter struct {
 	name string
 	// value is the default.
 	value template
+	shape *Shape // or nil
 	// derived tells that the default reads a secret, itself or through another.
 	derived bool
 }
 
-// NewSchema compiles the parameters of an action. The only faults are defaults
-// that depend on each other in a circle. A default that is no valid Jinja is
-// taken as it is written, as in StackStorm.
+// NewSchema compiles the parameters of an action. Faults are defaults that
+// depend on each other in a circle, and a parameter whose schema is none. A
+// default that is no valid Jinja is taken as it is written, as in StackStorm.
 func NewSchema(action *attune.Action) (*Schema, []attune.Fault) {
 	s := &Schema{
 		action: action,
@@ -47,6 +48,12 @@ func NewSchema(action *attune.Action) (*Schema, []attune.Fault) {
 		if p.Secret {
 			s.secret = append(s.secret, name)
 		}
+		if len(p.Schema) > 0 {
+			var wrong []ShapeFault
+			if p.shape, wrong = decodeShape(p.Schema); len(wrong) > 0 {
+				return nil, []attune.Fault{{Where: action.At.String(), Message: fmt.Sprintf("the schema of %s%s: %s", name, wrong[0].Where, wrong[0].Message), Try: wrong[0].Try}}
+			}
+		}
 		if !p.HasDefault {
 			continue
 		}
@@ -57,24 +64,47 @@ func NewSchema(action *attune.Action) (*Schema, []attune.Fault) {
 			}
 		}
 	}
-	if circle := s.order(); circle != nil {
+	var circle []string
+	if s.templated, circle = s.order(nil); circle != nil {
 		return nil, []attune.Fault{{
 			Where:   action.At.String(),
 			Message: fmt.Sprintf("the defaults of %s depend on each other in a circle: %s", action.Ref, strings.Join(circle, " -> ")),
 			Try:     "give one of them a value of its own",
 		}}
 	}
+	for _, name := range s.templated {
+		p := s.fields[name]
+		p.derived = s.readsSecret(&p.value, nil)
+	}
 	return s, nil
 }
 
-// order fills templated, or returns a circle.
-func (s *Schema) order() (circle []string) {
+// readsSecret tells that a template reads a secret parameter, or one whose value
+// was made of one; own are those of a rule that were. Call it in the order of
+// rendering.
+func (s *Schema) readsSecret(t *template, own map[string]bool) bool {
+	return slices.ContainsFunc(t.names(), func(name string) bool {
+		p := s.fields[name]
+		return p != nil && (p.Secret || p.derived || own[name])
+	})
+}
+
+// order is the parameters that are rendered, each after those it reads, or a
+// circle. Templates of a rule stand in for the defaults of their parameters.
+func (s *Schema) order(own map[string]*template) (names, circle []string) {
 	done := map[string]bool{}
 	var way []string
 	var visit func(name string)
 	visit = func(name string) {
 		p := s.fields[name]
-		if circle != nil || done[name] || p == nil || p.value.constant() {
+		if circle != nil || done[name] || p == nil {
+			return
+		}
+		value := &p.value
+		if t, given := own[name]; given {
+			value = t
+		}
+		if value.constant() {
 			return
 		}
 		if i := slices.Index(way, name); i >= 0 {
@@ -82,22 +112,17 @@ func (s *Schema) order() (circle []string) {
 			return
 		}
 		way = append(way, name)
-		for _, needed := range p.value.names() {
+		for _, needed := range value.names() {
 			visit(needed)
-		}
-		for _, needed := range p.value.names() {
-			if other := s.fields[needed]; other != nil && (other.Secret || other.derived) {
-				p.derived = true
-			}
 		}
 		way = way[:len(way)-1]
 		done[name] = true
-		s.templated = append(s.templated, name)
+		names = append(names, name)
 	}
 	for _, name := range s.names {
 		visit(name)
 	}
-	return circle
+	return names, circle
 }
 
 // CheckParameters is [Schema.Check] for an action whose schema nobody keeps.
@@ -110,23 +135,22 @@ func CheckParameters(action *attune.Action, given map[string]any) (map[string]an
 }
 
 // Check turns the values of a request into the parameters of an execution:
-// each cast to its declared type, defaults applied, defaults that hold Jinja
-// rendered with the other parameters in scope. The given values are data and
-// never rendered. All faults are reported at once, with the path
-// parameters.NAME; then the parameters are nil. A parameter without value and
-// default is left out.
+// each cast to its declared type, defaults applied at any depth, defaults that
+// hold Jinja rendered with the other parameters and config_context in scope.
+// The given values are data and never rendered. All faults are reported at
+// once, with the path parameters.NAME and what stands below it; then the
+// parameters are nil. A parameter without value and default is left out.
 func (s *Schema) Check(given map[string]any) (map[string]any, []attune.Fault) {
-	var faults []attune.Fault
-	params := make(map[string]any, len(s.names))
-	failed := map[string]bool{}
-	fail := func(name string, f attune.Fault) {
-		failed[name] = true
-		f.Where = "parameters." + name
-		faults = append(faults, f)
-	}
+	return s.check(given, nil, &expression.Purse{})
+}
+
+// check is Check; with a link the rule has templates that read parameters. What
+// is rendered is paid from the purse.
+func (s *Schema) check(given map[string]any, l *link, purse *expression.Purse) (map[string]any, []attune.Fault) {
+	c := &checking{schema: s, link: l, purse: purse, given: given, params: make(map[string]any, len(s.names)), failed: map[string]bool{}}
 	for name := range given {
 		if s.fields[name] == nil {
-			fail(name, s.unknown(name))
+			c.fail(name, s.unknown(name))
 		}
 	}
 	for _, name := range s.names {
@@ -134,33 +158,31 @@ func (s *Schema) Check(given map[string]any) (map[string]any, []attune.Fault) {
 		value, present := given[name]
 		switch {
 		case present && p.Immutable:
-			fail(name, attune.Fault{Message: fmt.Sprintf("%s is fixed by %s", name, s.action.Ref), Try: "leave it out"})
+			c.fail(name, attune.Fault{Message: fmt.Sprintf("%s is fixed by %s", name, s.action.Ref), Try: "leave it out"})
+			continue
+		case !present && l.gives(name):
 			continue
 		case !present && p.HasDefault && p.value.constant():
 			value = p.value.value
 		case !present:
 			continue
 		}
-		if value, f := p.check(value, p.Secret); f != nil {
-			fail(name, *f)
-		} else {
-			params[name] = value
-		}
+		c.take(p, value, p.Secret)
 	}
-	if len(s.templated) > 0 {
-		s.renderDefaults(given, params, failed, fail)
+	if len(s.templated) > 0 || l != nil {
+		c.render()
 	}
 	for _, name := range s.names {
-		if _, present := params[name]; !present && s.fields[name].Required && !failed[name] {
-			fail(name, attune.Fault{Message: fmt.Sprintf("%s is required by %s", name, s.action.Ref), Try: s.hint(name)})
+		if _, present := c.params[name]; !present && s.fields[name].Required && !c.failed[name] {
+			c.fail(name, attune.Fault{Message: fmt.Sprintf("%s is required by %s", name, s.action.Ref), Try: s.hint(name)})
 		}
 	}
-	if len(faults) > 0 {
-		s.mask(given, params, faults)
-		slices.SortStableFunc(faults, func(a, b attune.Fault) int { return strings.Compare(a.Where, b.Where) })
-		return nil, faults
+	if len(c.faults) > 0 {
+		s.mask(given, c.params, c.faults)
+		slices.SortStableFunc(c.faults, func(a, b attune.Fault) int { return strings.Compare(a.Where, b.Where) })
+		return nil, c.faults
 	}
-	return params, nil
+	return c.params, nil
 }
 
 // hint says what a missing parameter is for.
@@ -195,82 +217,59 @@ func (s *Schema) unknown(name string) attune.Fault {
 	return f
 }
 
-// renderDefaults renders the defaults with Jinja that the request leaves open.
-// Each is cast before another reads it, so that a number cannot smuggle text
-// into a command. A parameter without value is null, as in StackStorm.
-func (s *Schema) renderDefaults(given, params map[string]any, failed map[string]bool, fail func(string, attune.Fault)) {
-	scope, purse := make(expression.Scope, len(s.names)), &expression.Purse{}
-	for _, name := range s.names {
-		scope[name] = params[name]
-	}
-next:
-	for _, name := range s.templated {
-		if _, present := given[name]; present {
-			continue
-		}
-		p := s.fields[name]
-		for _, needed := range p.value.names() {
-			// Its own fault is enough, as is that of a required one that is missing.
-			if other := s.fields[needed]; failed[needed] || other != nil && other.Required && scope[needed] == nil && !other.HasDefault {
-				failed[name] = true
-				continue next
-			}
-		}
-		v, err := p.value.render(scope, purse)
-		if err != nil {
-			fault := templateFault("", err)
-			if fault.Message = "its default cannot be rendered: " + fault.Message; p.Secret || p.derived {
-				fault = attune.Fault{Message: "its default cannot be rendered" + untold}
-			}
-			fail(name, fault)
-			continue
-		}
-		v, fault := p.check(v, p.Secret || p.derived)
-		if fault != nil {
-			fail(name, *fault)
-			continue
-		}
-		params[name], scope[name] = v, v
-	}
-}
-
-// check casts one value and holds it against the rest of its declaration. Of a
-// hidden one nothing is told.
-func (p *parameter) check(value any, hidden bool) (any, *attune.Fault) {
+// check casts one value and holds it against the rest of its declaration. The
+// places of its faults begin below the parameter. Of a hidden value nothing is
+// told.
+func (p *parameter) check(value any, hidden bool) (any, []attune.Fault) {
 	if value == nil {
 		if p.Required && !(p.HasDefault && p.Default == nil) {
-			return nil, &attune.Fault{Message: p.name + " is required and must not be null"}
+			return nil, one(attune.Fault{Message: p.name + " is required and must not be null"})
 		}
 		return nil, nil
 	}
 	v, err := cast(p.Type, value)
 	if err != nil {
 		if hidden {
-			return nil, &attune.Fault{Message: p.name + " must be " + typeWord(p.Type)}
+			return nil, one(attune.Fault{Message: p.name + " must be " + typeWord(p.Type)})
 		}
-		return nil, &attune.Fault{Message: p.name + " " + err.Error()}
+		return nil, one(attune.Fault{Message: p.name + " " + err.Error()})
 	}
 	if len(p.Enum) > 0 && !slices.ContainsFunc(p.Enum, func(one any) bool { return equal(one, v) }) {
-		f := &attune.Fault{Message: p.name + " must be one of the values that are allowed, not " + show(v)}
-		if hidden {
-			f.Message = p.name + " must be one of the values that are allowed"
-		}
-		if p.Secret {
-			return nil, f
-		}
-		all := make([]string, len(p.Enum))
-		for i, one := range p.Enum {
-			all[i] = string(AppendJSON(nil, one))
-		}
-		f.Try = "allowed are " + strings.Join(all, ", ")
-		return nil, f
+		return nil, one(p.notAllowed(v, hidden))
 	}
 	if p.name == timeoutName && p.Type == "integer" {
 		if seconds, _ := v.(int64); seconds < 0 || seconds > MaxTimeout {
-			return nil, &attune.Fault{Message: fmt.Sprintf("timeout must be from 0 to %d seconds, not %d", MaxTimeout, seconds)}
+			return nil, one(attune.Fault{Message: fmt.Sprintf("timeout must be from 0 to %d seconds, not %d", MaxTimeout, seconds)})
 		}
 	}
-	return v, nil
+	if p.shape == nil {
+		return v, nil
+	}
+	v = p.shape.Fill(v, false)
+	var faults []attune.Fault
+	for _, f := range p.shape.check(v, hidden || p.shape.secret) {
+		faults = append(faults, attune.Fault{Where: f.Where, Message: p.name + f.Where + " " + f.Message, Try: f.Try})
+	}
+	return v, faults
+}
+
+func one(f attune.Fault) []attune.Fault { return []attune.Fault{f} }
+
+// notAllowed is the fault of a value that the enum lacks.
+func (p *parameter) notAllowed(v any, hidden bool) attune.Fault {
+	f := attune.Fault{Message: p.name + " must be one of the values that are allowed, not " + show(v)}
+	if hidden {
+		f.Message = p.name + " must be one of the values that are allowed"
+	}
+	if p.Secret {
+		return f
+	}
+	all := make([]string, len(p.Enum))
+	for i, one := range p.Enum {
+		all[i] = string(AppendJSON(nil, one))
+	}
+	f.Try = "allowed are " + strings.Join(all, ", ")
+	return f
 }
 
 // MaxTimeout is the longest limit of an attempt, a year in seconds.

@@ -15,6 +15,11 @@ const untold = "; why is not told, since it holds a secret"
 // every other value in which the text of one stands. given is what the request
 // said, params what [Schema.Check] made of it.
 func (s *Schema) Hidden(given, params map[string]any) *secret.Hidden {
+	return s.hidden(given, params, nil)
+}
+
+// hidden is Hidden; with a link the rule has templates that read parameters.
+func (s *Schema) hidden(given, params map[string]any, l *link) *secret.Hidden {
 	var searched []string
 	texts := slices.Clip(s.action.Hidden)
 	for _, name := range s.secret {
@@ -31,7 +36,7 @@ func (s *Schema) Hidden(given, params map[string]any) *secret.Hidden {
 	for _, name := range s.names {
 		p, v := s.fields[name], params[name]
 		_, asked := given[name]
-		if v != nil && (p.Secret || p.derived && !asked || finder.Within(v)) {
+		if v != nil && (p.Secret || p.derived && !asked && !l.gives(name) || l.conceals(name) || finder.Within(v)) {
 			h.Names = append(h.Names, name)
 		}
 	}

@@ -26,6 +26,10 @@ type Engine struct {
 	Delete func(ref string) error
 	Switch func(ref string, enabled bool, principal string) (*rules.Rule, error)
 	Again  func(id attune.ID, dedupe string, chain attune.Chain) (api.ExecutionReceipt, error)
+	// Reload, Install and Remove are ReloadPacks, InstallPack and RemovePack.
+	Reload  func(refs []string) ([]packs.Change, error)
+	Install func(api.PackOrder) (packs.Change, error)
+	Remove  func(api.PackOrder) (packs.Change, error)
 	// Judged, Machines and Tree are Evaluations, Workers and Actors.
 	Judged   []attune.Evaluation
 	Machines []api.WorkerView
@@ -82,8 +86,11 @@ func (e *Engine) Watchers() int {
 	return len(e.watchers)
 }
 
-// OfferEvent asks Offer.
+// OfferEvent checks the payload against the catalogue, then asks Offer.
 func (e *Engine) OfferEvent(_ context.Context, o api.EventOffer) (api.EventReceipt, error) {
+	if err := e.Snapshot.CheckPayload(o.Trigger, o.Payload); err != nil && attune.KindOf(err) == attune.Invalid {
+		return api.EventReceipt{}, err
+	}
 	return e.Offer(o)
 }
 
@@ -143,6 +150,21 @@ func (e *Engine) RerunEnforcement(_ context.Context, id attune.EnforcementID, ch
 // RerunExecution asks Again.
 func (e *Engine) RerunExecution(_ context.Context, id attune.ExecutionID, dedupe string, chain attune.Chain) (api.ExecutionReceipt, error) {
 	return e.Again(attune.ID(id), dedupe, chain)
+}
+
+// ReloadPacks asks Reload.
+func (e *Engine) ReloadPacks(_ context.Context, refs ...string) ([]packs.Change, error) {
+	return e.Reload(refs)
+}
+
+// InstallPack asks Install.
+func (e *Engine) InstallPack(_ context.Context, o api.PackOrder) (packs.Change, error) {
+	return e.Install(o)
+}
+
+// RemovePack asks Remove.
+func (e *Engine) RemovePack(_ context.Context, o api.PackOrder) (packs.Change, error) {
+	return e.Remove(o)
 }
 
 // Catalog is Snapshot.

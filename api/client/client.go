@@ -108,11 +108,11 @@ func (c *Client) from(ctx context.Context, method, target string, body io.Reader
 	if err != nil {
 		return nil, fmt.Errorf("request %s: %w", target, err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	for name, values := range header {
+		r.Header[name] = values
 	}
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)

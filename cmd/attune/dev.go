@@ -22,6 +22,10 @@ type devOptions struct {
 	AllowPlaintext bool
 	// Packs are folders of packs, besides the built-in ones.
 	Packs []string
+	// Configs are folders of configurations, besides configs in the data folder.
+	Configs []string
+	// AnyPayload takes events that are not what their trigger says.
+	AnyPayload bool
 	// Slots is how many attempts the built-in worker runs at a time; 0 is its
 	// own default.
 	Slots int
@@ -78,7 +82,9 @@ func (p *program) devCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.Listen, "listen", defaultListen, "HOST:PORT to listen on; port 0 takes any")
 	f.BoolVar(&o.AllowPlaintext, "insecure-plaintext-listen", false, "listen where other machines can reach it, without TLS")
-	f.StringArrayVar(&o.Packs, "packs", nil, "folder of packs; may be given several times")
+	f.StringArrayVar(&o.Packs, "packs", nil, "folder of packs, watched for changes; may be given several times")
+	f.StringArrayVar(&o.Configs, "configs", nil, "folder of pack configurations, PACK.yaml; may be given several times")
+	f.BoolVar(&o.AnyPayload, "any-payload", false, "take events that do not fit the payload_schema of their trigger")
 	f.IntVar(&o.Slots, "slots", 0, "how many actions run at a time; 0 chooses by the machine")
 	f.StringVar(&memory, "max-memory", "", "the most memory of one attempt, such as 512MiB; none without")
 	f.IntVar(&o.Limits.Processes, "max-processes", 0, "the most processes and threads of one attempt; 0 is no limit")

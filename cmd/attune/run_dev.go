@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/attune-automation/attune"
@@ -43,8 +45,8 @@ func runDev(ctx context.Context, o devOptions) error {
 		return err
 	}
 	defer spans.close(ctx, log)
-	loaded := append([]*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, packs.Load(o.Packs...)...)
-	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: loaded, Slots: o.Slots, Keep: o.Keep, Version: versionText(), APIURL: url,
+	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: []*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, Folders: folders(o),
+		PacksChanged: tellChanges(o.Streams.talk), Slots: o.Slots, Keep: o.Keep, Version: versionText(), APIURL: url,
 		KeeperArgs: []string{keeperWord}, Limits: o.Limits, AllowHTTP: o.AllowHTTP, Log: log, Traces: spans.node()})
 	if err != nil {
 		return err
@@ -77,6 +79,25 @@ func runDev(ctx context.Context, o devOptions) error {
 		err = errors.Join(err, server.Close())
 	}
 	return errors.Join(err, ended(<-served))
+}
+
+// folders are where packs stand: those that the operator names, and those that
+// are installed in the data folder.
+func folders(o devOptions) *packs.Folders {
+	return &packs.Folders{
+		Settings:  packs.Settings{Configs: append(slices.Clone(o.Configs), filepath.Join(o.Data, "configs")), AnyPayload: o.AnyPayload},
+		Named:     o.Packs,
+		Installed: filepath.Join(o.Data, "packs"),
+	}
+}
+
+// tellChanges says what was read again, with every fault.
+func tellChanges(w io.Writer) func([]packs.Change, *packs.Snapshot) {
+	return func(changes []packs.Change, s *packs.Snapshot) {
+		for _, c := range changes {
+			showChange(w, api.NewPackChange(c, s))
+		}
+	}
 }
 
 // ended is what went wrong with a server that was asked to end.
@@ -171,6 +192,24 @@ func banner(w io.Writer, s *packs.Snapshot, data, url string, keep retention.Age
 		for _, f := range p.Faults {
 			fmt.Fprintf(w, "        fault: %s\n", f)
 		}
+		if idle := idle(p); idle != "" {
+			fmt.Fprintf(w, "        %s: attune pack get %s\n", idle, p.Ref)
+		}
 	}
 	fmt.Fprintf(w, "next, in another terminal:\n  attune run core.local cmd='echo hi'\n")
+}
+
+// idle counts what of a pack does not run here.
+func idle(p *attune.Pack) string {
+	counts := map[attune.FileState]int{}
+	for _, f := range p.Files {
+		counts[f.State]++
+	}
+	var parts []string
+	for _, state := range []attune.FileState{attune.FileNoRunner, attune.FileIncomplete, attune.FileUnused} {
+		if n := counts[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d files %s", n, state))
+		}
+	}
+	return strings.Join(parts, ", ")
 }

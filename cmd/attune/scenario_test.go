@@ -18,6 +18,7 @@ import (
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/api/apitest"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence"
 )
 
@@ -179,6 +180,9 @@ func scene(t *testing.T) *apitest.World {
 			report.Rows, report.Tables[1].Rows = 7, 7
 		}
 		return report, nil
+	}
+	w.Engine.Reload = func(refs []string) ([]packs.Change, error) {
+		return []packs.Change{{Ref: "demo", Change: packs.Changed, Details: []string{"added action demo.greet"}}}[:min(1, len(refs))], nil
 	}
 	w.Engine.Machines = []api.WorkerView{{Worker: attune.Worker{Name: "w1", State: attune.WorkerAlive, Runners: []string{"echo"}, Slots: 4, Registered: apitest.Noon}, Running: 1, LastHeard: apitest.Noon}}
 	w.Engine.Tree = []messages.ActorView{{Path: "node", Kind: "node", State: "open", Children: 2}, {Path: "node/partitions", Parent: "node", Kind: "partitions", State: "settled", Children: 9}}

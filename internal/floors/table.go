@@ -69,6 +69,7 @@ var homes = []home{
 	{library: "github.com/nikolalohinski/gonja", folders: []string{"expression"}},
 	{library: "github.com/dlclark/regexp2", folders: []string{"expression", "rules"}, alone: true},
 	{library: "go.yaml.in/yaml", folders: []string{"packs", "rules", "expression"}, alone: true},
+	{library: "github.com/santhosh-tekuri/jsonschema", folders: []string{"rules"}},
 	{library: "gopkg.in/yaml", never: true},            // go.yaml.in/yaml instead: all errors at once, with column
 	{library: "sigs.k8s.io/yaml", never: true},         // likewise
 	{library: "github.com/goccy/go-yaml", never: true}, // likewise
