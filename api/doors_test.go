@@ -13,6 +13,7 @@ import (
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/api/apitest"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/rules"
 )
 
@@ -77,6 +78,10 @@ var doors = map[string]door{
 	"GET /api/v1/triggers/{ref}":           {who: viewers},
 	"GET /api/v1/packs":                    {who: viewers},
 	"GET /api/v1/packs/{ref}":              {who: viewers},
+	"POST /api/v1/packs/reload":            {who: operators},
+	"POST /api/v1/packs/{ref}/reload":      {who: operators},
+	"POST /api/v1/packs/{ref}/install":     {who: admins, body: "a tar"},
+	"POST /api/v1/packs/{ref}/remove":      {who: admins},
 	"GET /api/v1/workers":                  {who: viewers},
 	"GET /api/v1/workers/{name}":           {who: viewers},
 	"GET /api/v1/actors":                   {who: viewers},
@@ -130,6 +135,9 @@ func busy(t *testing.T, changes ...func(*api.Config)) (w *apitest.World, own, fo
 		return w.Engine.Snapshot.Rules().Rule(ref), nil
 	}
 	w.Ruler.Pass = func(api.PruneRequest) (api.PruneReport, error) { return api.PruneReport{}, nil }
+	w.Engine.Reload = func([]string) ([]packs.Change, error) { return nil, nil }
+	w.Engine.Install = func(api.PackOrder) (packs.Change, error) { return packs.Change{Ref: "demo"}, nil }
+	w.Engine.Remove = func(api.PackOrder) (packs.Change, error) { return packs.Change{Ref: "demo"}, nil }
 	w.Engine.Machines = []api.WorkerView{{Worker: attune.Worker{Name: "w1", State: attune.WorkerAlive}}}
 	w.Engine.Tree = []messages.ActorView{{Path: "node"}}
 	return w, own, foreign

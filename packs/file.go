@@ -27,7 +27,7 @@ func ReadRule(file string) (*attune.Rule, []attune.Fault) {
 // ParseRule reads a rule that is in no file; faults name it by name. It is as for
 // [ReadRule], of no folder.
 func ParseRule(name string, text []byte) (*attune.Rule, []attune.Fault) {
-	l := &loading{pack: &attune.Pack{}, taken: map[string]attune.Position{}}
+	l := &loading{pack: &attune.Pack{}, taken: map[string]attune.Position{}, file: &attune.PackFile{}}
 	s := &source{name: name}
 	return l.loose(s, s.parse(text), "")
 }

@@ -188,7 +188,7 @@ func (p *Proposal) Breaks(present *rules.Set) []attune.Fault {
 			own[r.Ref] = true
 		}
 	}
-	for _, r := range present.All() {
+	for _, r := range present.Sound() {
 		if own[r.Ref()] {
 			continue
 		}

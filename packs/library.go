@@ -212,7 +212,7 @@ func changesOf(before, after []*shelf, named []string) []Change {
 func (l *Library) keepRules() {
 	s := NewSnapshot(l.Packs())
 	good := map[string]*attune.Rule{}
-	for _, r := range s.Rules().All() {
+	for _, r := range s.Rules().Sound() {
 		good[r.Ref()] = r.Definition
 	}
 	for _, one := range l.shelves {

@@ -35,6 +35,11 @@ func (s *Set) For(triggerKey string) []*Rule { return s.byKey[triggerKey] }
 // All lists the rules, sorted by ref. The caller must not change the list.
 func (s *Set) All() []*Rule { return s.all }
 
+// Sound lists those of [Set.All] that load.
+func (s *Set) Sound() []*Rule {
+	return slices.DeleteFunc(slices.Clone(s.all), func(r *Rule) bool { return len(r.Faults) > 0 })
+}
+
 // Judge judges an event by all rules that wait for its trigger, sorted by ref:
 // the standard ones, and then those that are a backstop, which match only if no
 // standard rule did, whatever became of its parameters. payload is as for

@@ -158,7 +158,7 @@ func (r *rewriting) schema(source map[string]any, path []string) map[string]any 
 	if ref, ok := doc["$ref"].(string); ok && !strings.HasPrefix(ref, "#") {
 		r.fault(append(path, "$ref"), "it refers to another schema", "write it out, or refer to #/definitions/NAME")
 	}
-	if secret, _ := source["secret"].(bool); secret {
+	if saysSecret(source) {
 		r.secret = true
 	}
 	for _, word := range schemaWords {

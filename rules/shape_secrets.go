@@ -149,7 +149,7 @@ func (s *Shape) resolve(schema map[string]any) (map[string]any, bool) {
 // hides tells that a value with this schema is secret, or may hold a secret in a
 // place that only the validator could find.
 func (s *Shape) hides(schema map[string]any) bool {
-	if secret, _ := schema["secret"].(bool); secret {
+	if saysSecret(schema) {
 		return true
 	}
 	if !s.secret {
@@ -167,7 +167,7 @@ func (s *Shape) hides(schema map[string]any) bool {
 func maySecret(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
-		if secret, _ := v["secret"].(bool); secret || v["$ref"] != nil {
+		if saysSecret(v) || v["$ref"] != nil {
 			return true
 		}
 		for _, one := range v {
@@ -197,4 +197,16 @@ func texts(value any, found map[string]bool) {
 			texts(one, found)
 		}
 	}
+}
+
+// saysSecret tells that a schema declares its value secret; a text that says so
+// is taken at its word.
+func saysSecret(schema map[string]any) bool {
+	switch v := schema["secret"].(type) {
+	case bool:
+		return v
+	case string:
+		return strings.EqualFold(v, "true")
+	}
+	return false
 }
