@@ -141,13 +141,18 @@ func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (ap
 // Request hands a checked execution in without waiting; reply is called on some
 // actor's turn and must not block.
 func (n *Node) Request(x *attune.Execution, dedupe string, reply func(messages.Admitted)) {
+	n.Propose(messages.Proposal{Execution: x}, dedupe, reply)
+}
+
+// Propose is [Node.Request] with what else a proposal may say.
+func (n *Node) Propose(p messages.Proposal, dedupe string, reply func(messages.Admitted)) {
 	partition := n.owned.pick()
 	if partition < 0 {
 		reply(messages.Admitted{Err: errStarting})
 		return
 	}
-	n.tree.Tell(n.tree.Partition(partition), &messages.Admit{DedupeKind: "execution", DedupeSource: x.Action, DedupeKey: dedupe,
-		Proposals: []messages.Proposal{{Execution: x}}, Reply: reply})
+	n.tree.Tell(n.tree.Partition(partition), &messages.Admit{DedupeKind: "execution", DedupeSource: p.Execution.Action, DedupeKey: dedupe,
+		Proposals: []messages.Proposal{p}, Reply: reply})
 }
 
 var errStarting = &attune.Error{Kind: attune.Unavailable, Code: "starting", Message: "the node owns no partition yet", Try: "again in a moment"}

@@ -89,6 +89,19 @@ func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
 			panic(err) // scheduled takes start
 		}
 	}
+	x.conclude(ctx, in)
+}
+
+// conclude ends the attempt, and with it the execution, unless it is to be tried
+// again.
+func (x *Execution) conclude(ctx actor.Context, in attune.Input) {
+	until, why, again := x.row.Again(in)
+	switch {
+	case again:
+		in = attune.Input{Signal: attune.Retry, At: in.At, Reason: why, Until: until}
+	case in.Reason == "":
+		in.Reason = why
+	}
 	x.apply(ctx, in)
 }
 
@@ -106,6 +119,9 @@ func (x *Execution) stopFailure(in attune.Input) *attune.Failure {
 	case attune.CauseCancelled:
 		return &attune.Failure{Code: "cancelled", Message: "it was cancelled", Detail: x.row.Reason}
 	case attune.CauseTimeout:
+		if x.row.ExpiredByDeadline() {
+			return deadlineFailure(x.row)
+		}
 		return timeoutFailure(x.row.Limits.Timeout)
 	}
 	return &attune.Failure{Code: "panic", Message: "it was stopped because its actor failed", Detail: x.row.Reason}
@@ -128,7 +144,7 @@ func (x *Execution) workerLost(ctx actor.Context, m *messages.WorkerLost) {
 	case m.Left && x.row.Status == attune.Scheduled: // it never started and never will
 		in = attune.Input{Signal: attune.Return, At: x.now(), Reason: "its worker left before it began, waiting for a free slot", Until: x.now().Add(recheck)}
 	}
-	x.apply(ctx, in)
+	x.conclude(ctx, in)
 }
 
 // cancelled asks for the end. It is idempotent; in a terminal status it means

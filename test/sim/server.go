@@ -31,7 +31,7 @@ func (w *world) boot() {
 	s.link = w.connect(s.process)
 	store := &nodeStore{world: w}
 	store.Faulty = memory.NewFaulty(w.store, store.decide)
-	s.node = node.New(node.Config{Name: "n", Incarnation: name}, node.Parts{Clock: s.process, Lend: s.process.lend,
+	s.node = node.New(node.Config{Name: "n", Incarnation: name, Warm: w.plan.warm}, node.Parts{Clock: s.process, Lend: s.process.lend,
 		Dispatcher: s.process, Store: store, Broker: s.link, Observe: s.observe})
 	err := s.node.SetCatalog(context.Background(), catalog())
 	if err == nil {
