@@ -130,6 +130,19 @@ func ParseSpan(v any) (time.Duration, error) {
 	return time.Duration(f * float64(time.Second)), nil
 }
 
+// Span is a duration whose text form is that of [time.Duration].
+type Span time.Duration
+
+// MarshalText writes text such as 1m30s.
+func (s Span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (s *Span) UnmarshalText(b []byte) error {
+	d, err := ParseSpan(string(b))
+	*s = Span(d)
+	return err
+}
+
 // ParseMoment reads a moment ahead: an RFC 3339 time, or a duration from now on
 // as [ParseSpan] reads it. One of the two is set.
 func ParseMoment(text string) (at time.Time, in time.Duration, err error) {

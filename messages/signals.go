@@ -85,6 +85,9 @@ type Load struct {
 	// Queued means that the scheduler has its request for a slot, or has
 	// answered it: the answer follows.
 	Queued bool
+	// Held is what it was sent while it had no actor. It goes with the row: else
+	// an actor that only waits would end before it heard what it was made for.
+	Held []any
 }
 
 // Passive says that an execution only waits, and hands all it is sent from now

@@ -31,7 +31,7 @@ var catalog = sync.OnceValue(func() *packs.Snapshot {
 			runner = "pure"
 		}
 		pack.Actions = append(pack.Actions, &attune.Action{Ref: "t." + name, Pack: "t", Name: name, Runner: runner, Enabled: true, Hash: "action " + name,
-			Parameters: map[string]*attune.Parameter{"ms": {Type: "integer"}, "stubborn": {Type: "boolean"}, "fail": {Type: "boolean"}, "print": {Type: "integer"}}})
+			Parameters: map[string]*attune.Parameter{"ms": {Type: "integer"}, "stubborn": {Type: "boolean"}, "fail": {Type: "boolean"}, "print": {Type: "integer"}, "pad": {Type: "string"}}})
 	}
 	rule := func(name, trigger string, criteria ...attune.Criterion) {
 		pack.Rules = append(pack.Rules, &attune.Rule{Ref: "t." + name, Pack: "t", Enabled: true, Trigger: trigger, Action: "t.run", Hash: name, Criteria: criteria,

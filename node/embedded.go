@@ -29,6 +29,8 @@ type EmbeddedConfig struct {
 	Packs []*attune.Pack
 	// Slots is how many attempts run at a time; zero is four per core.
 	Slots int
+	// MaxLive is [Config.MaxLive].
+	MaxLive int
 	// Version is the program's, for display.
 	Version string
 	// APIURL is told to actions; may be empty.
@@ -91,7 +93,7 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 		turns.Stop()
 		return err
 	})
-	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data},
+	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data, MaxLive: c.MaxLive},
 		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Log: c.Log, Observe: c.Observe})
 	if err := e.SetPacks(ctx, c.Packs); err != nil {
 		return nil, err

@@ -131,11 +131,44 @@ func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (ap
 		x.Limits.Timeout = r.Timeout
 	}
 	x.Chain = r.Chain
-	a, err := n.admitted(ctx, func(reply func(messages.Admitted)) { n.Request(x, r.Dedupe, reply) })
+	p, err := n.proposal(x, time.Duration(action.Deadline), r)
+	if err != nil {
+		return api.ExecutionReceipt{}, err
+	}
+	a, err := n.admitted(ctx, func(reply func(messages.Admitted)) { n.Propose(p, r.Dedupe, reply) })
 	if err == nil {
 		err = a.Err
 	}
 	return api.ExecutionReceipt{ID: attune.ExecutionID(a.ID), Duplicate: a.Duplicate}, err
+}
+
+// proposal is a request with its times, as far as they can be met.
+func (n *Node) proposal(x *attune.Execution, within time.Duration, r api.ExecutionRequest) (messages.Proposal, error) {
+	now := n.parts.Clock.Now()
+	p := messages.Proposal{Execution: x, Within: within, NotBefore: r.NotBefore}
+	if r.After > 0 {
+		p.NotBefore = now.Add(r.After)
+	}
+	if r.Retry != nil {
+		x.Limits.Retry = *r.Retry
+	}
+	end := now.Add(within)
+	switch {
+	case r.Within > 0:
+		p.Within, end = r.Within, now.Add(r.Within)
+	case !r.Deadline.IsZero():
+		p.Within, x.Limits.Deadline, end = 0, r.Deadline, r.Deadline
+	case within == 0:
+		return p, nil
+	}
+	where, message := "deadline", "the deadline has passed"
+	if p.NotBefore.After(now) {
+		where, message = "at", "it is to start at its deadline or after it"
+	}
+	if !end.After(now) || !p.NotBefore.IsZero() && !p.NotBefore.Before(end) {
+		return p, &attune.Error{Kind: attune.Invalid, Code: "deadline_too_early", Message: message, Where: where, Try: "a later deadline, such as 10m"}
+	}
+	return p, nil
 }
 
 // Request hands a checked execution in without waiting; reply is called on some

@@ -27,6 +27,7 @@ var (
 	endedDesc    = prometheus.NewDesc("attune_executions_ended_total", "Executions that ended, by status.", []string{"status"}, nil)
 	windowDesc   = prometheus.NewDesc("attune_admissions_in_flight", "Requests that are not yet durable.", nil, nil)
 	overdueDesc  = prometheus.NewDesc("attune_oldest_overdue_seconds", "How overdue the oldest due moment of a live execution is.", nil, nil)
+	liveDesc     = prometheus.NewDesc("attune_live_executions", "Executions that have not ended.", nil, nil)
 	commitsDesc  = prometheus.NewDesc("attune_store_commits_total", "Transactions that wrote.", nil, nil)
 	rowsDesc     = prometheus.NewDesc("attune_store_rows_total", "Rows written.", nil, nil)
 	bytesDesc    = prometheus.NewDesc("attune_store_bytes_total", "Bytes of the values written.", nil, nil)
@@ -35,7 +36,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (m *nodeMetrics) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{actorsDesc, mailboxDesc, oldestDesc, panicsDesc, endedDesc, windowDesc, overdueDesc, commitsDesc, rowsDesc, bytesDesc, drainingDesc} {
+	for _, d := range []*prometheus.Desc{actorsDesc, mailboxDesc, oldestDesc, panicsDesc, endedDesc, windowDesc, overdueDesc, liveDesc, commitsDesc, rowsDesc, bytesDesc, drainingDesc} {
 		c <- d
 	}
 }
@@ -69,6 +70,7 @@ func (m *nodeMetrics) Collect(c chan<- prometheus.Metric) {
 	}
 	gauge(windowDesc, float64(len(n.window)))
 	gauge(overdueDesc, n.owned.overdue(now).Seconds())
+	gauge(liveDesc, float64(n.owned.total.Load()))
 	stats := n.parts.Store.Stats()
 	counter(commitsDesc, stats.Commits)
 	counter(rowsDesc, stats.Rows)

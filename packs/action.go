@@ -16,7 +16,7 @@ import (
 // not checked.
 var (
 	actionKeys = []string{"name", "ref", "pack", "runner_type", "entry_point", "description", "enabled", "parameters",
-		"notify", "tags", "output_schema", "output_key", "uid", "id", "metadata_file", "content_version"}
+		"notify", "tags", "output_schema", "output_key", "uid", "id", "metadata_file", "content_version", "deadline", "retry"}
 	parameterKeys = []string{"type", "description", "required", "default", "enum", "immutable", "secret", "position",
 		"items", "properties", "additionalProperties", "patternProperties", "pattern", "format", "title",
 		"minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "minimum", "maximum", "minProperties",
@@ -54,6 +54,7 @@ func (l *loading) action(s *source, v *value) {
 			s.fault(v.at, "", "the default of timeout must be whole seconds from 0 to %d", rules.MaxTimeout)
 		}
 	}
+	a.Deadline, a.Retry = o.span("deadline"), o.retry()
 	a.Hash = contentHash(a.Ref, v)
 	if l.accept(s, "action", a.Ref, v.at) {
 		if _, faults := rules.NewSchema(a); len(faults) > 0 {

@@ -137,12 +137,12 @@ func (x *Execution) abandon(actor.Context) {
 // actor or a conflict: what waits waits on, what was under way is asked after.
 func (x *Execution) load(ctx actor.Context, m *messages.Load) {
 	row := m.Execution
-	*x = Execution{node: x.node, row: row, admitted: true, life: m.Life}
+	*x = Execution{node: x.node, row: row, admitted: true, life: m.Life, held: m.Held}
 	switch {
 	case row.Status.Terminal():
 		x.effects = []attune.Effect{attune.FreeSlot, attune.Acknowledge, attune.Announce, attune.Retire}
 		x.perform(ctx)
-	case row.Status == attune.Requested || row.Status == attune.Delayed:
+	case row.Status == attune.Requested, row.Status == attune.Delayed, row.Status == attune.Scheduling && row.Overdue(x.now()):
 		x.due(ctx)
 	case row.Status == attune.Scheduling:
 		x.returns = returnsInARow(row)

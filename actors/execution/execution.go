@@ -117,6 +117,7 @@ func (x *Execution) Receive(ctx actor.Context) {
 		return
 	case *messages.Load:
 		x.load(ctx, m)
+		x.release(ctx)
 		x.rest()
 		return
 	case *actor.Stopping, *actor.Restarting:

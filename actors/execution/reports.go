@@ -65,6 +65,10 @@ func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
 				in.Failure = &attune.Failure{Code: "stopped", Message: "its worker stopped it", Detail: m.Reason}
 			}
 		}
+	case messages.TimedOutRun:
+		if in.Failure == nil {
+			in.Failure = timeoutFailure(x.row.Limits.Timeout)
+		}
 	case messages.LostRun:
 		in.Failure = lostFailure(x.row.Worker)
 	case messages.RefusedRun:

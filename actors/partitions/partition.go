@@ -199,6 +199,8 @@ func (p *partition) receive(ctx actor.Context) {
 		p.askProof()
 	case *proven:
 		p.proven(m)
+	case *gap:
+		p.lookAt(m)
 	case *actors.BrokerStarted:
 		p.doubted()
 	case *actors.RulesStarted:
@@ -300,7 +302,9 @@ func (p *partition) terminated(ctx actor.Context, m *actor.Terminated) {
 		p.drop(e)
 		next := p.spawn(ctx, id)
 		next.panicked, next.life = e.panicked, e.life
-		p.hear(e, next.pid)
+		for _, m := range e.held {
+			p.tree.Tell(next.pid, m)
+		}
 		if next.reading = e.reading; !next.reading {
 			p.readLater(id)
 		}

@@ -281,8 +281,8 @@ func (p *partition) addFetched(ctx actor.Context, m *fetched) {
 			continue
 		}
 		e.pid = p.spawnActor(ctx, row.ID)
-		p.tree.Tell(e.pid, &messages.Load{Execution: row, Life: e.life, Queued: e.queued})
-		p.hear(e, e.pid)
+		p.tree.Tell(e.pid, &messages.Load{Execution: row, Life: e.life, Queued: e.queued, Held: e.held})
+		e.held = nil
 	}
 	if m.err != nil {
 		p.tree.Log.Error("fetching executions failed, trying again", slog.Int("partition", p.row.ID), slog.String("error", m.err.Error()))
@@ -293,14 +293,6 @@ func (p *partition) addFetched(ctx actor.Context, m *fetched) {
 	p.fetching = false
 	p.fetchPage()
 	p.arm()
-}
-
-// hear tells an actor what was held for it.
-func (p *partition) hear(e *entry, pid *actor.PID) {
-	for _, m := range e.held {
-		p.tree.Tell(pid, m)
-	}
-	e.held = nil
 }
 
 // dismiss answers those who wait for the cancel of what is not there.

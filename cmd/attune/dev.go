@@ -20,6 +20,8 @@ type devOptions struct {
 	// Slots is how many attempts the built-in worker runs at a time; 0 is its
 	// own default.
 	Slots int
+	// MaxLive is how many executions may live; 0 is the node's own default.
+	MaxLive int
 	// LogFormat is auto, json or text.
 	LogFormat string
 	// Streams is where the banner (talk) and the log go.
@@ -44,6 +46,9 @@ func (p *program) devCommand() *cobra.Command {
 			if o.Slots < 0 {
 				return usage("--slots is below zero", "--slots 8")
 			}
+			if o.MaxLive < 0 {
+				return usage("--max-live is below zero", "--max-live 1000000")
+			}
 			o.Data, o.Streams = data, p.streams
 			return runDev(c.Context(), o)
 		},
@@ -53,6 +58,7 @@ func (p *program) devCommand() *cobra.Command {
 	f.BoolVar(&o.AllowPlaintext, "insecure-plaintext-listen", false, "listen where other machines can reach it, without TLS")
 	f.StringArrayVar(&o.Packs, "packs", nil, "folder of packs; may be given several times")
 	f.IntVar(&o.Slots, "slots", 0, "how many actions run at a time; 0 chooses by the machine")
+	f.IntVar(&o.MaxLive, "max-live", 0, "how many executions may wait and run; 0 is 1,000,000")
 	f.StringVar(&o.LogFormat, "log-format", "auto", "auto, json or text; auto is text on a terminal")
 	return c
 }

@@ -39,7 +39,7 @@ func runDev(ctx context.Context, o devOptions) error {
 	defer listener.Close()
 	url := "http://" + listener.Addr().String()
 	loaded := append([]*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, packs.Load(o.Packs...)...)
-	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: loaded, Slots: o.Slots, Version: versionText(), APIURL: url,
+	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: loaded, Slots: o.Slots, MaxLive: o.MaxLive, Version: versionText(), APIURL: url,
 		KeeperArgs: []string{keeperWord}, Log: log})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/node"
 	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/persistence/memory"
@@ -105,6 +106,8 @@ func (s *server) observe(path, kind string, message any) {
 		}
 		w.trace("%s %s <- %s %s", s.process.name, path, reflect.TypeOf(message), about)
 	}
+	_, passive := message.(*messages.Passive)
+	w.count("passive", passive)
 	switch {
 	case w.calm:
 	case w.poisoned[path] > 0:
