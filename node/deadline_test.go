@@ -9,6 +9,7 @@ import (
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/persistence/memory"
 )
 
 // expired checks an end by the deadline, that long after began.
@@ -90,6 +91,40 @@ func TestADeadlineThatPassedWhileTheNodeWasDown(t *testing.T) {
 			}
 		}
 		r.allOnce(time.Second)
+	})
+}
+
+// A rule's deadline and retry take the place of its action's, also where the
+// event is judged later by the stored rules.
+func TestARuleHasDeadlineAndRetryOfItsOwn(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		check := func(trigger string, within time.Duration, tries int) {
+			t.Helper()
+			if _, err := r.OfferEvent(r.Context(), api.EventOffer{Trigger: trigger, Payload: []byte(`{"ms": 1}`)}); err != nil {
+				t.Fatal(err)
+			}
+			r.until("all its executions are there", 30*time.Second, func() bool {
+				events := r.rows.Rows().Events
+				return !events[len(events)-1].Evaluated.IsZero()
+			})
+			rows := r.rows.Rows().Executions
+			x := rows[len(rows)-1]
+			if got := x.Limits.Deadline.Sub(x.Requested); got < within-time.Millisecond || got > within+time.Millisecond || x.Limits.Retry.MaxAttempts != tries {
+				t.Errorf("%s has %s until its deadline and %d tries", x.Rule, got, x.Limits.Retry.MaxAttempts)
+			}
+		}
+		check(one, 20*time.Minute, 2) // the action's
+		broken := 0
+		r.fault.set(func(method string, _ int) memory.Fault { // the second slice is judged again, by the stored rules
+			if method == "Flush" {
+				if broken++; broken == 3 {
+					r.fault.clear()
+					return memory.Fault{Kind: memory.Contradicted}
+				}
+			}
+			return memory.Fault{}
+		})
+		check(many, time.Hour, 4) // the rule's
 	})
 }
 

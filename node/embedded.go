@@ -61,8 +61,9 @@ type Embedded struct {
 // localWorker is the name of the built-in worker.
 const localWorker = "local"
 
-// settleWait bounds how long the start waits for the tree to load.
-const settleWait = 60 * time.Second
+// settleWait bounds how long the start waits for the tree to load: a million
+// executions that wait take half a minute on a slow machine.
+const settleWait = 5 * time.Minute
 
 // OpenEmbedded opens the data folder and starts everything. It returns when the
 // node takes work; its worker may still be ending what an earlier one left. On

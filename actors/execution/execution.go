@@ -124,6 +124,9 @@ func (x *Execution) Receive(ctx actor.Context) {
 		x.abandon(ctx)
 		x.dismiss()
 		return
+	case *actor.Stopped: // its partition's list of children may hold it for a while
+		*x = Execution{node: x.node}
+		return
 	case actor.AutoReceiveMessage, actor.SystemMessage:
 		return
 	}

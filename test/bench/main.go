@@ -63,7 +63,7 @@ func bench(ctx context.Context, o options) error {
 	if err := withRig(ctx, o.Dir, func(rig *rig) error { return r.idle(ctx, rig, o.Idle) }); err != nil {
 		return err
 	}
-	if err := withRig(ctx, o.Dir, func(rig *rig) error { return r.waiting(ctx, rig, o.Idle) }); err != nil {
+	if err := withRig(ctx, o.Dir, func(rig *rig) error { return r.waiting(ctx, rig, 5*o.Idle) }); err != nil {
 		return err
 	}
 	r.end()

@@ -54,7 +54,7 @@ var aims = []struct {
 	{"bytes of log per execution", 8192, func(r *Report) float64 { return r.FileBytes }},
 	{"allocations per execution", 220, func(r *Report) float64 { return r.Allocations }},
 	{"heap bytes per idle execution", 2048, func(r *Report) float64 { return r.HeapPerIdle }},
-	{"heap bytes per waiting execution", 200, func(r *Report) float64 { return r.HeapPerWaiting }},
+	{"heap bytes per waiting execution", 400, func(r *Report) float64 { return r.HeapPerWaiting }},
 }
 
 const slack = 1.5
