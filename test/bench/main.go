@@ -26,6 +26,7 @@ func main() {
 	flag.StringVar(&o.Dir, "dir", "", "where the data folder is made; the system's place for temporary files by default")
 	flag.IntVar(&o.Waiting, "waiting", 0, "measure that many executions that only wait, and nothing else")
 	flag.IntVar(&o.Woken, "woken", 20_000, "with -waiting: how many come to their moments, a thousand a second")
+	flag.BoolVar(&o.Slot, "slot", false, "with -waiting: they wait for a slot that nobody has, not for a moment")
 	flag.StringVar(&o.Phase, "phase", "", "with -waiting: one phase, on a given folder; the command calls itself with it")
 	flag.Parse()
 	run := bench
@@ -44,7 +45,7 @@ func main() {
 type options struct {
 	Count, Alone, Idle int
 	Waiting, Woken     int
-	JSON               bool
+	JSON, Slot         bool
 	Dir, Phase         string
 }
 

@@ -115,7 +115,7 @@ func (r *Report) idle(_ context.Context, rig *rig, n int) error {
 // waiting measures the heap of executions that wait for their moment.
 func (r *Report) waiting(_ context.Context, rig *rig, n int) error {
 	before, moment := heap(), time.Now().Add(time.Hour)
-	if err := rig.delay(n, func(int) time.Time { return moment }, nil); err != nil {
+	if err := rig.ask(n, "bench.noop", func(int) time.Time { return moment }, nil); err != nil {
 		return err
 	}
 	for rig.executions() > 0 { // their actors end

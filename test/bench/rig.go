@@ -25,6 +25,8 @@ type rig struct {
 	worker *worker.Worker
 	sent   int
 	open   time.Time // when the node took work
+	// openCPU is what this process had used of the processors by then.
+	openCPU time.Duration
 
 	done chan struct{} // one per completed execution, when counting
 }
@@ -98,7 +100,7 @@ func (r *rig) settle(ctx context.Context, incarnation string) error {
 	for r.node.Ready() != nil || !r.loaded() {
 		time.Sleep(time.Millisecond)
 	}
-	r.open = time.Now()
+	r.open, r.openCPU = time.Now(), cpuTime()
 	if err := r.worker.Start(); err != nil {
 		return err
 	}

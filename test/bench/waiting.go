@@ -30,6 +30,13 @@ type Waiting struct {
 	Anonymous  int64 `json:"started_anonymous_bytes"`
 	// StartUp is from the opening of the store until the node takes work.
 	StartUp time.Duration `json:"start_up_ns"`
+	// StartUpCPU is what that took of the processors, WakeCPU what one of Woken
+	// does from its moment to its end, in microseconds. They do not depend on
+	// what else the machine does.
+	StartUpCPU time.Duration `json:"start_up_cpu_ns"`
+	WakeCPU    float64       `json:"cpu_us_per_wake_up"`
+	// Foreign is how many cores other processes used meanwhile, on average.
+	Foreign float64 `json:"foreign_cores"`
 	// Woken came to their moments at Rate per second. Late is from the moment to
 	// the actor that goes on, Begun to the assigned attempt.
 	Woken    int           `json:"woken"`
@@ -54,7 +61,7 @@ func wait(ctx context.Context, o options) error {
 	defer os.RemoveAll(data)
 	var w Waiting
 	for _, phase := range []string{"fill", "start"} {
-		cmd := exec.CommandContext(ctx, os.Args[0], "-waiting", fmt.Sprint(o.Waiting), "-woken", fmt.Sprint(o.Woken), "-phase", phase, "-dir", data)
+		cmd := exec.CommandContext(ctx, os.Args[0], "-waiting", fmt.Sprint(o.Waiting), "-woken", fmt.Sprint(o.Woken), "-phase", phase, "-dir", data, fmt.Sprintf("-slot=%t", o.Slot))
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
 		if err == nil {
@@ -72,9 +79,10 @@ func wait(ctx context.Context, o options) error {
 	fmt.Printf("admitted per second             %8.0f\n", w.FillRate)
 	fmt.Printf("resident, all admitted          %8s\n", mb(w.FilledRSS))
 	fmt.Printf("resident, after a start         %8s   of it %s not the store's file\n", mb(w.StartedRSS), mb(w.Anonymous))
-	fmt.Printf("start-up                        %8s\n", w.StartUp.Round(10*time.Millisecond))
+	fmt.Printf("start-up                        %8s   of CPU %s\n", w.StartUp.Round(10*time.Millisecond), w.StartUpCPU.Round(10*time.Millisecond))
 	fmt.Printf("late, p50 of %d at %d/s    %8s   p99 %s\n", w.Woken, w.Rate, w.LateP50, w.LateP99)
 	fmt.Printf("attempt assigned, p99           %8s\n", w.BegunP99)
+	fmt.Printf("CPU µs of each, to its end      %8.0f   other processes used %.2f cores meanwhile\n", w.WakeCPU, w.Foreign)
 	fmt.Printf("resident, after those           %8s\n", mb(w.BusyRSS))
 	return nil
 }
@@ -85,15 +93,19 @@ func waitPhase(ctx context.Context, o options) error {
 	began := time.Now()
 	err := onRig(ctx, o.Dir, o.Phase, func(rig *rig) error {
 		if o.Phase == "fill" {
-			began := time.Now()
-			if err := rig.delay(o.Waiting, func(int) time.Time { return began.AddDate(0, 0, 1) }, nil); err != nil {
+			began, action := time.Now(), "bench.noop"
+			moment := began.AddDate(0, 0, 1)
+			if o.Slot {
+				action, moment = "bench.nobody", time.Time{}
+			}
+			if err := rig.ask(o.Waiting, action, func(int) time.Time { return moment }, nil); err != nil {
 				return err
 			}
 			w.FillRate = float64(o.Waiting) / time.Since(began).Seconds()
 			w.FilledRSS, _ = resident()
 			return nil
 		}
-		w.StartUp = rig.open.Sub(began)
+		w.StartUp, w.StartUpCPU = rig.open.Sub(began), rig.openCPU
 		debug.FreeOSMemory()
 		w.StartedRSS, w.Anonymous = resident()
 		err := w.wake(ctx, rig, o.Woken)
@@ -127,16 +139,20 @@ func (w *Waiting) wake(ctx context.Context, rig *rig, n int) error {
 	var ids []attune.ExecutionID
 	moments := map[attune.ExecutionID]time.Time{}
 	at := func(i int) time.Time { return first.Add(time.Duration(i) * time.Second / wakeRate) }
-	err := rig.delay(n, at, func(i int, id attune.ExecutionID) {
+	err := rig.ask(n, "bench.noop", at, func(i int, id attune.ExecutionID) {
 		ids = append(ids, id)
 		moments[id] = at(i)
 	})
 	if err != nil {
 		return err
 	}
+	time.Sleep(time.Until(first))
+	cpu, busyBefore := cpuTime(), busy()
 	for range n {
 		<-rig.done
 	}
+	w.WakeCPU = float64((cpuTime() - cpu).Microseconds()) / float64(n)
+	w.Foreign = max(0, ((busy()-busyBefore)-(cpuTime()-cpu)).Seconds()/time.Since(first).Seconds())
 	var late, begun []time.Duration
 	for _, id := range ids {
 		x, err := rig.store.Execution(ctx, id)
@@ -162,9 +178,9 @@ func (w *Waiting) wake(ctx context.Context, rig *rig, n int) error {
 	return nil
 }
 
-// delay admits n executions of noop that are not to start before their moments.
-// stored is told of each in turn; it may be nil.
-func (r *rig) delay(n int, at func(i int) time.Time, stored func(i int, id attune.ExecutionID)) error {
+// ask admits n executions of an action that are not to start before their
+// moments. stored is told of each in turn; it may be nil.
+func (r *rig) ask(n int, action string, at func(i int) time.Time, stored func(i int, id attune.ExecutionID)) error {
 	type answer struct {
 		i int
 		messages.Admitted
@@ -184,7 +200,8 @@ func (r *rig) delay(n int, at func(i int) time.Time, stored func(i int, id attun
 		if i >= window {
 			take()
 		}
-		x := &attune.Execution{Action: "bench.noop", ActionHash: "noop", Runner: "noop", Parameters: []byte(`{"host":"web-1","summary":"DiskFull on web-1"}`),
+		name := strings.TrimPrefix(action, "bench.")
+		x := &attune.Execution{Action: action, ActionHash: name, Runner: name, Parameters: []byte(`{"host":"web-1","summary":"DiskFull on web-1"}`),
 			Status: attune.Requested, Chain: attune.Chain{Principal: "bench"}}
 		r.node.Propose(messages.Proposal{Execution: x, NotBefore: at(i)}, "", func(a messages.Admitted) { answers <- answer{i, a} })
 	}
