@@ -128,11 +128,12 @@ func (x *Execution) due(ctx actor.Context) {
 			x.apply(ctx, attune.Input{Signal: attune.Admit, At: now, Reason: "waiting for a free slot", Until: now.Add(recheck)})
 		}
 	case attune.Scheduling:
-		if x.inQueue { // for long enough: it need not be in memory
-			x.cold = true
+		queued := x.inQueue
+		x.place()
+		if queued { // for long enough: it need not be in memory
+			x.inQueue, x.cold = true, true
 			return
 		}
-		x.place()
 		x.wake(now.Add(recheck))
 	case attune.Scheduled:
 		x.dispatch()

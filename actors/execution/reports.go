@@ -1,6 +1,8 @@
 package execution
 
 import (
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/attune-automation/attune"
@@ -172,4 +174,8 @@ func (x *Execution) checkSlot(m *messages.SlotTaken) {
 		return
 	}
 	x.node.Tell(x.node.Workers, &messages.FreeSlot{Token: m.Token, Worker: m.Worker, Incarnation: m.Incarnation})
+	if r.Status == attune.Scheduling && m.Token.Attempt > r.Attempt { // the word of its slot was lost: it asks again once that is free
+		x.inQueue = false
+		x.wake(x.now().Add(time.Second))
+	}
 }

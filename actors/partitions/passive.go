@@ -182,7 +182,8 @@ func (p *partition) rouse(id attune.ExecutionID, w wait, m any) {
 		if m.Kind != messages.Started && m.Kind != messages.NotMine {
 			p.hold(p.fetch(id, w), m)
 		}
-	case *messages.Placed, *messages.Cancel, *messages.SlotTaken:
+	case *messages.Due, *messages.Queued, *messages.WorkerLost, *messages.Passivate:
+	default:
 		p.hold(p.fetch(id, w), m)
 	}
 }
