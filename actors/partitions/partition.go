@@ -155,6 +155,10 @@ func (p *partition) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		p.start(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		for _, e := range p.inOrder() {
+			e.dismiss(errLoading)
+		}
 	case *reload:
 		p.loadPage()
 	case *page:

@@ -201,7 +201,7 @@ func (p *partition) hold(e *entry, m any) {
 	case *messages.Due, *messages.Queued, *messages.WorkerLost, *messages.Passivate:
 	case *messages.Cancel:
 		if len(e.held) >= maxHeld {
-			m.Reply(nil, &attune.Error{Kind: attune.Unavailable, Code: "loading", Message: "the execution is being loaded", Try: "again in a moment"})
+			m.Reply(nil, errLoading)
 			return
 		}
 		e.held = append(e.held, m)
@@ -278,7 +278,7 @@ func (p *partition) addFetched(ctx actor.Context, m *fetched) {
 		e := p.live[m.ids[i]]
 		if row == nil { // somebody deleted it by hand
 			p.drop(e)
-			p.dismiss(e)
+			e.dismiss(notLive(e.id))
 			continue
 		}
 		e.pid = p.spawnActor(ctx, row.ID)
@@ -296,13 +296,15 @@ func (p *partition) addFetched(ctx actor.Context, m *fetched) {
 	p.arm()
 }
 
-// dismiss answers those who wait for the cancel of what is not there.
-func (p *partition) dismiss(e *entry) {
+// dismiss answers those who wait for a cancel that this partition will not come
+// to.
+func (e *entry) dismiss(err error) {
 	for _, m := range e.held {
 		if c, ok := m.(*messages.Cancel); ok {
-			c.Reply(nil, notLive(e.id))
+			c.Reply(nil, err)
 		}
 	}
+	e.held = nil
 }
 
 // placeAll asks again for the slots that passive executions wait for.

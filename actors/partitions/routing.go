@@ -70,11 +70,13 @@ func (p *partition) cancel(m *messages.Cancel) {
 	switch {
 	case p.deliver(m.ID, m):
 	case !p.loaded:
-		m.Reply(nil, &attune.Error{Kind: attune.Unavailable, Code: "loading", Message: "the partition is being loaded", Try: "again in a moment"})
+		m.Reply(nil, errLoading)
 	default:
 		m.Reply(nil, notLive(m.ID))
 	}
 }
+
+var errLoading = &attune.Error{Kind: attune.Unavailable, Code: "loading", Message: "the execution is being loaded", Try: "again in a moment"}
 
 func notLive(id attune.ExecutionID) error {
 	return &attune.Error{Kind: attune.NotFound, Code: "not_live", Message: fmt.Sprintf("%s is not live", id)}
