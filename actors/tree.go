@@ -20,6 +20,9 @@ type Tree struct {
 	// The addresses, by kind.
 	Node, Lease, Writer, Rules, Scheduler, Workers, Broker, Output, Inspector, Partitions *actor.PID
 
+	// Meters are shared by all actors.
+	Meters *Meters
+
 	partitions [attune.Partitions]*actor.PID
 	lease      *atomic.Int64
 	draining   *atomic.Bool
@@ -31,7 +34,7 @@ func NewTree(s *System, incarnation string) *Tree {
 	t := &Tree{System: s, Incarnation: incarnation, Node: s.PID("node"), Lease: s.PID("node/lease"), Writer: s.PID("node/writer"),
 		Rules: s.PID("node/rules"), Scheduler: s.PID("node/scheduler"), Workers: s.PID("node/workers"), Broker: s.PID("node/broker"),
 		Output: s.PID("node/output"), Inspector: s.PID("node/inspector"), Partitions: s.PID("node/partitions"), lease: &atomic.Int64{},
-		draining: &atomic.Bool{}, flushing: &atomic.Int64{}}
+		draining: &atomic.Bool{}, flushing: &atomic.Int64{}, Meters: &Meters{}}
 	for i := range t.partitions {
 		t.partitions[i] = s.PID("node/partitions/" + PartitionName(i))
 	}

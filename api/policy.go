@@ -85,22 +85,14 @@ func (c *Caller) Resolve(hc huma.Context) []error {
 	return nil
 }
 
-// chain is the cause that the caller is.
+// chain is the cause that the caller is. A malformed trace context is ignored,
+// not refused.
 func (c *Caller) chain(ctx context.Context) attune.Chain {
-	return attune.Chain{Principal: principalOf(ctx), Traceparent: traceparent(c.Traceparent)}
-}
-
-// traceparent is the header if it is one, else empty: a malformed one is to be
-// ignored, not refused.
-func traceparent(s string) string {
-	if len(s) != 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' {
-		return ""
+	chain := attune.Chain{Principal: principalOf(ctx)}
+	if span := spanOf(ctx); span != "" {
+		chain.Traceparent = span
+	} else if _, ok := attune.ParseTraceparent(c.Traceparent); ok {
+		chain.Traceparent = c.Traceparent
 	}
-	for i, c := range []byte(s) {
-		hex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
-		if !hex && i != 2 && i != 35 && i != 52 {
-			return ""
-		}
-	}
-	return s
+	return chain
 }

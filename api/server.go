@@ -23,7 +23,7 @@ import (
 const MaxBody = 1 << 20
 
 // Config is what [New] builds a handler from. All fields but MetricsOpen,
-// BodyTime and Version are needed.
+// BodyTime, Version, Traces and Observe are needed.
 type Config struct {
 	// Engine does what the API cannot do by reading.
 	Engine Engine
@@ -42,6 +42,11 @@ type Config struct {
 	BodyTime time.Duration
 	// Version is shown in the OpenAPI document; empty is "dev".
 	Version string
+	// Traces records requests; nil records none.
+	Traces Traces
+	// Observe, if set, is told of each answer: the route's pattern (empty where
+	// there is none), the status and the time it took. It must not block.
+	Observe func(route string, status int, took time.Duration)
 }
 
 // server holds what the handlers share. It has no state of its own beyond the
@@ -130,12 +135,22 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	seen := &witness{ResponseWriter: w}
 	who := &principal{}
 	r = r.WithContext(context.WithValue(r.Context(), principalKey{}, who))
+	r, endSpan := s.traced(r)
 	defer func() {
+		defer s.observe(r, seen, began, endSpan)
 		s.rescue(recover(), seen, r)
 		s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", seen.status,
 			"principal", who.token.Name, "duration", s.Now().Sub(began))
 	}()
 	s.mux.ServeHTTP(seen, r)
+}
+
+// observe tells of an answer, also of one that broke off.
+func (s *server) observe(r *http.Request, w *witness, began time.Time, endSpan func(int)) {
+	endSpan(w.status)
+	if s.Observe != nil {
+		s.Observe(r.Pattern, w.status, s.Now().Sub(began))
+	}
 }
 
 // rescue turns a handler's panic into an answer, or, where half of one is sent

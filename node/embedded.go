@@ -44,6 +44,8 @@ type EmbeddedConfig struct {
 	AllowHTTP []netip.Prefix
 	// Log may be nil.
 	Log *slog.Logger
+	// Traces is [Parts.Traces].
+	Traces Traces
 	// Observe is [Parts.Observe].
 	Observe func(path, kind string, message any)
 }
@@ -95,7 +97,7 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 		return err
 	})
 	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data, MaxLive: c.MaxLive},
-		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Log: c.Log, Observe: c.Observe})
+		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Log: c.Log, Traces: c.Traces, Observe: c.Observe})
 	if err := e.SetPacks(ctx, c.Packs); err != nil {
 		return nil, err
 	}

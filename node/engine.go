@@ -116,7 +116,11 @@ func (n *Node) OfferEvent(ctx context.Context, offer api.EventOffer) (api.EventR
 // Offer hands an event in without waiting; reply is called on some actor's turn
 // and must not block.
 func (n *Node) Offer(event *attune.Event, reply func(messages.Admitted)) {
-	n.tree.Tell(n.tree.Rules, &messages.OfferEvent{Event: event, Reply: reply})
+	began := n.parts.Clock.Now()
+	n.tree.Tell(n.tree.Rules, &messages.OfferEvent{Event: event, Reply: func(a messages.Admitted) {
+		n.eventOffered(event, a, began)
+		reply(a)
+	}})
 }
 
 // RequestExecution implements api.Engine.
@@ -184,8 +188,12 @@ func (n *Node) Propose(p messages.Proposal, dedupe string, reply func(messages.A
 		reply(messages.Admitted{Err: errStarting})
 		return
 	}
+	began := n.parts.Clock.Now()
 	n.tree.Tell(n.tree.Partition(partition), &messages.Admit{DedupeKind: "execution", DedupeSource: p.Execution.Action, DedupeKey: dedupe,
-		Proposals: []messages.Proposal{p}, Reply: reply})
+		Proposals: []messages.Proposal{p}, Reply: func(a messages.Admitted) {
+			n.tree.Meters.Admission.Since(began, n.parts.Clock.Now())
+			reply(a)
+		}})
 }
 
 var errStarting = &attune.Error{Kind: attune.Unavailable, Code: "starting", Message: "the node owns no partition yet", Try: "again in a moment"}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors"
@@ -61,6 +62,8 @@ type Parts struct {
 	Broker messages.Broker
 	// Log takes what the node says; nil discards it.
 	Log *slog.Logger
+	// Traces records events and executions as spans; nil records none.
+	Traces Traces
 	// Observe is [actors.Config.Observe].
 	Observe func(path, kind string, message any)
 }
@@ -84,6 +87,8 @@ type Node struct {
 	drain  sync.Mutex
 	taken  int // places in the window that Drain took; guarded by drain
 	ended  [attune.Abandoned + 1]atomic.Int64
+	// requests times the answers of the API.
+	requests *prometheus.HistogramVec
 
 	fatalOnce sync.Once
 	fatal     chan struct{}
@@ -96,7 +101,7 @@ const maxAdmissions = 500
 // New builds a node. It starts nothing.
 func New(config Config, parts Parts) *Node {
 	config = config.withDefaults()
-	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions)}
+	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), requests: newRequests()}
 	n.catalog.Store(packs.NewSnapshot(nil))
 	n.actions.store = parts.Store
 	n.owned.most = int64(config.MaxLive)

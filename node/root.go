@@ -69,7 +69,8 @@ func (r *root) Receive(ctx actor.Context) {
 		return
 	}
 	n, t := r.node, r.node.tree
-	shared := &execution.Node{Tree: t, Definition: n.actions.find, Changed: n.watchers.changed, Ended: n.count, Epoch: n.owned.Epoch}
+	shared := &execution.Node{Tree: t, Definition: n.actions.find, Changed: n.watchers.changed, Ended: n.executionEnded,
+		Traceparent: n.traceparent, Epoch: n.owned.Epoch}
 	executions := partitions.Executions{
 		Props:    t.Props(func() actors.Actor { return execution.New(shared) }),
 		Panicked: func(reason string) any { return &execution.Panicked{Reason: reason} },

@@ -162,18 +162,23 @@ func (b *Broker) send() {
 // dispatch sends a bundle. A node whose lease may have ended sends nothing:
 // another may own what it speaks of.
 func (b *Broker) dispatch(worker string, bundle *messages.Bundle) {
+	meters := b.tree.Meters
 	if !b.tree.Holds() {
 		b.lost++
+		meters.Bundles.Lost.Add(1)
 		return
 	}
 	b.sent++
+	meters.Bundles.Sent.Add(1)
 	if err := b.transport.Send(messages.ToWorkers, worker, *bundle); err != nil {
 		b.lost++
+		meters.Bundles.Lost.Add(1)
 		b.tree.Log.Debug("bundle lost", slog.String("worker", worker), slog.String("error", err.Error()))
 	}
 }
 
 // announce publishes an end. Nobody bound is as good as published.
 func (b *Broker) announce(end *messages.ExecutionCompleted) {
+	b.tree.Meters.Announced.Add(1)
 	_ = b.transport.Send(messages.Executions, "execution.completed", end)
 }

@@ -65,7 +65,7 @@ func (x *Execution) dispatch() {
 	r := x.row
 	d := messages.Dispatch{Token: r.Token(), Worker: r.Worker, Incarnation: r.Incarnation, Node: x.node.Incarnation,
 		Epoch: x.node.Epoch(r.ID.Partition()), Action: r.Action, Runner: r.Runner, Parameters: r.Parameters,
-		Timeout: r.Limits.Timeout, Grace: r.Limits.Grace, Rule: r.Rule, Trigger: r.Trigger, Traceparent: r.Chain.Traceparent}
+		Timeout: r.Limits.Timeout, Grace: r.Limits.Grace, Rule: r.Rule, Trigger: r.Trigger, Traceparent: x.node.Traceparent(r)}
 	if a := x.node.Definition(r.ActionHash); a != nil {
 		d.Pack, d.EntryPoint, d.Dir, d.Positional = a.Pack, a.EntryPoint, a.Dir, a.Positional()
 	}

@@ -43,8 +43,11 @@ type Node struct {
 	// Changed is called after every stored change; it must not block.
 	Changed func(id attune.ExecutionID)
 	// Ended is called after the end of an execution is stored; it must not
-	// block.
-	Ended func(attune.Status)
+	// block, nor keep or change the row.
+	Ended func(*attune.Execution)
+	// Traceparent is the place in its trace at which the newest attempt of an
+	// execution runs.
+	Traceparent func(*attune.Execution) string
 	// Epoch is the epoch at which the node owns a partition.
 	Epoch func(partition int) int64
 }
@@ -248,7 +251,7 @@ func (x *Execution) written(ctx actor.Context, m *actors.Written) {
 	case persistence.Committed:
 		x.node.Changed(x.row.ID)
 		if x.row.Status.Terminal() {
-			x.node.Ended(x.row.Status)
+			x.node.Ended(x.row)
 		}
 		x.answerCancel(x.row, nil)
 		x.perform(ctx)

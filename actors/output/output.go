@@ -74,6 +74,8 @@ func (o *Output) Receive(ctx actor.Context) {
 	case *messages.Output:
 		if o.bytes+len(m.Data) <= maxPending {
 			o.pending, o.bytes = append(o.pending, m), o.bytes+len(m.Data)
+		} else {
+			o.tree.Meters.OutputDropped.Add(int64(len(m.Data)))
 		}
 		o.write()
 	case *written:
@@ -85,6 +87,7 @@ func (o *Output) Receive(ctx actor.Context) {
 			o.send()
 		}
 	}
+	o.tree.Meters.OutputPending.Store(int64(o.bytes))
 }
 
 func (o *Output) write() {
@@ -119,6 +122,7 @@ func (o *Output) written(err error) {
 		return
 	}
 	for _, m := range o.writing.chunks {
+		o.tree.Meters.OutputStored.Add(int64(len(m.Data)))
 		o.tree.Tell(o.tree.Broker, &messages.ToWorker{Worker: m.Worker, Item: messages.OutputAck{Token: m.Token, Worker: m.Worker,
 			Stream: m.Stream, Through: m.Offset + int64(len(m.Data))}})
 		o.changed(m.Token.Execution)

@@ -293,8 +293,31 @@ func (p *partition) decided(ctx actor.Context, a *admission, answer persistence.
 			p.tree.Tell(e.pid, &actor.PoisonPill{})
 		}
 	}
+	if committed {
+		p.meter(a.op, skipped)
+	}
 	p.follow(a, committed)
 	reply(a.request, admitted(a, answer))
+}
+
+// meter counts the enforcements that an operation stored.
+func (p *partition) meter(op persistence.Op, skipped map[string]bool) {
+	var all []*attune.Enforcement
+	switch op := op.(type) {
+	case *persistence.Admit:
+		all = op.Enforcements
+	case *persistence.Extend:
+		all = op.Enforcements
+	}
+	for _, en := range all {
+		switch {
+		case skipped[en.Rule]:
+		case en.Status == attune.EnforcementFailed:
+			p.tree.Meters.Enforcements.Failed.Add(1)
+		default:
+			p.tree.Meters.Enforcements.Created.Add(1)
+		}
+	}
 }
 
 // adopt gives a stored execution to an actor that does not have its state.

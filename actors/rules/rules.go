@@ -111,6 +111,8 @@ func (r *Rules) offer(m *messages.OfferEvent) {
 	tree, judge := r.tree, r.current.Judge
 	tree.Lend(func() {
 		proposals, missed := judge(m.Event)
+		tree.Meters.Evaluations.Matched.Add(int64(len(proposals)))
+		tree.Meters.Evaluations.Missed.Add(int64(len(missed)))
 		tree.Tell(tree.Partition(partition), &messages.Admit{Event: m.Event, DedupeKind: "event", DedupeSource: m.Event.Trigger,
 			DedupeKey: m.Event.Dedupe, Proposals: proposals, Missed: missed, Reply: m.Reply})
 	})

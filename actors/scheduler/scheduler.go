@@ -88,6 +88,7 @@ func (s *Scheduler) Receive(ctx actor.Context) {
 	case *messages.FreeSlot:
 		s.free(m)
 	}
+	s.tree.Meters.Waiting.Store(int64(len(s.waiting)))
 }
 
 // place gives the run a slot now or queues it. Asked again for a run that

@@ -3,6 +3,7 @@ package workers
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -46,6 +47,8 @@ type worker struct {
 	writing *attune.Worker
 	then    func()
 	checked time.Duration
+	// slots and used are this worker's meters, once they are known.
+	slots, used *atomic.Int64
 }
 
 // memory is what a worker's actor must not forget in a restart.
@@ -143,6 +146,20 @@ func (w *worker) Receive(ctx actor.Context) {
 	case *List:
 		w.list(m)
 	}
+	w.meter()
+}
+
+// meter shows slots of a worker that is there.
+func (w *worker) meter() {
+	if w.slots == nil {
+		w.slots, w.used = w.tree.Meters.Slots.Of(w.name), w.tree.Meters.Taken.Of(w.name)
+	}
+	slots := 0
+	if w.alive() {
+		slots = w.known.row.Slots
+	}
+	w.slots.Store(int64(slots))
+	w.used.Store(int64(len(w.taken)))
 }
 
 func (w *worker) alive() bool {
@@ -315,6 +332,8 @@ func (w *worker) end(state attune.WorkerState, why string) {
 		level := slog.LevelWarn
 		if state == attune.WorkerLeft {
 			level = slog.LevelInfo
+		} else {
+			w.tree.Meters.WorkersLost.Add(1)
 		}
 		w.tree.Log.Log(context.Background(), level, "worker "+state.String(), slog.String("worker", w.name), slog.String("incarnation", next.Incarnation), slog.String("reason", why))
 		w.taken, w.counted = map[attune.Token]time.Time{}, false

@@ -31,6 +31,7 @@ type Writer struct {
 	finish  [attune.Partitions]int64
 	ends    map[persistence.Op]bool // numbered, and not known to be stored
 	pause   time.Duration           // before the next try, while the store is away
+	began   time.Duration           // of the flush under way, by the tree's Mono
 	fenced  bool
 	flushes int64
 }
@@ -86,6 +87,7 @@ func (w *Writer) Receive(ctx actor.Context) {
 	case *actors.Submit:
 		w.pending = append(w.pending, m)
 		w.flush()
+		w.tree.Meters.Pending.Store(int64(len(w.pending)))
 	case *actors.Owned:
 		w.finish[m.Partition] = max(w.finish[m.Partition], m.FinishNumber)
 	case *flushed:
@@ -107,6 +109,7 @@ func (w *Writer) flush() {
 		return
 	}
 	w.take()
+	w.began = w.tree.Mono()
 	w.tree.Flushing()
 	w.send()
 }
@@ -211,6 +214,7 @@ func (w *Writer) failed(err error, resolve bool) {
 		w.tree.Fatal("the lease of this node is dead: another owns its partitions")
 		return
 	}
+	w.tree.Meters.StoreFailures.Add(1)
 	if w.pause == 0 {
 		w.tree.Log.Error("the store does not take writes, trying again", slog.String("error", err.Error()))
 		w.pause = firstPause
@@ -230,6 +234,7 @@ func (w *Writer) answer(answers []persistence.Answer) {
 	batch := w.batch
 	w.batch, w.ops = nil, nil
 	w.tree.Flushed()
+	w.tree.Meters.Flush.Observe((w.tree.Mono() - w.began).Seconds())
 	var unwritten []*actors.Submit
 	for i, s := range batch {
 		if answers[i].Outcome == persistence.NotWritten {
@@ -245,6 +250,7 @@ func (w *Writer) answer(answers []persistence.Answer) {
 		w.pending = append(unwritten, w.pending...)
 	}
 	w.flush()
+	w.tree.Meters.Pending.Store(int64(len(w.pending)))
 }
 
 // unnumber takes back the number of an end that was not stored, so that the

@@ -60,7 +60,7 @@ func (p *program) demo(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeNode(n)) }()
-	server, err := serve(ctx, n, data, url, log)
+	server, err := serve(ctx, n, data, url, log, tracing{})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,10 @@ type devOptions struct {
 	Slots int
 	// MaxLive is how many executions may live; 0 is the node's own default.
 	MaxLive int
+	// TraceTo is the URL of an OpenTelemetry collector, or empty; TraceSample
+	// the share of traces it gets.
+	TraceTo     string
+	TraceSample float64
 	// LogFormat is auto, json or text.
 	LogFormat string
 	// Streams is where the banner (talk) and the log go.
@@ -49,6 +53,9 @@ func (p *program) devCommand() *cobra.Command {
 			if o.MaxLive < 0 {
 				return usage("--max-live is below zero", "--max-live 1000000")
 			}
+			if o.TraceTo == "" {
+				o.TraceTo = collector(p.env)
+			}
 			o.Data, o.Streams = data, p.streams
 			return runDev(c.Context(), o)
 		},
@@ -60,5 +67,15 @@ func (p *program) devCommand() *cobra.Command {
 	f.IntVar(&o.Slots, "slots", 0, "how many actions run at a time; 0 chooses by the machine")
 	f.IntVar(&o.MaxLive, "max-live", 0, "how many executions may wait and run; 0 is 1,000,000")
 	f.StringVar(&o.LogFormat, "log-format", "auto", "auto, json or text; auto is text on a terminal")
+	f.StringVar(&o.TraceTo, "trace-to", "", "URL of an OpenTelemetry collector to send traces to; else that in OTEL_EXPORTER_OTLP_ENDPOINT; else none are sent")
+	f.Float64Var(&o.TraceSample, "trace-sample", 1, "share of traces to send, 0 to 1; one that a caller began is sent if the caller sends it")
 	return c
+}
+
+// collector is where the environment wants traces sent, or empty.
+func collector(env func(string) string) string {
+	if endpoint := env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"); endpoint != "" {
+		return endpoint
+	}
+	return env("OTEL_EXPORTER_OTLP_ENDPOINT")
 }

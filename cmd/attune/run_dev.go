@@ -38,9 +38,14 @@ func runDev(ctx context.Context, o devOptions) error {
 	}
 	defer listener.Close()
 	url := "http://" + listener.Addr().String()
+	spans, err := openTraces(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	defer spans.close(ctx, log)
 	loaded := append([]*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, packs.Load(o.Packs...)...)
 	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: loaded, Slots: o.Slots, MaxLive: o.MaxLive, Version: versionText(), APIURL: url,
-		KeeperArgs: []string{keeperWord}, Log: log})
+		KeeperArgs: []string{keeperWord}, Log: log, Traces: spans.node()})
 	if err != nil {
 		return err
 	}
@@ -48,7 +53,7 @@ func runDev(ctx context.Context, o devOptions) error {
 	// Streams and waits end with the node: what they show does.
 	streaming, endStreams := context.WithCancel(context.WithoutCancel(ctx))
 	defer endStreams()
-	server, err := serve(streaming, n, o.Data, url, log)
+	server, err := serve(streaming, n, o.Data, url, log, spans)
 	if err != nil {
 		return errors.Join(err, closeNode(n))
 	}
@@ -90,8 +95,9 @@ func closeNode(n *node.Embedded) error {
 
 // serve makes the HTTP server of a node, and the node findable. Requests end
 // with ctx.
-func serve(ctx context.Context, n *node.Embedded, data, url string, log *slog.Logger) (*http.Server, error) {
-	handler, err := api.New(api.Config{Engine: n.Node, Store: n.Store, Log: log, Metrics: n.Metrics(), Now: time.Now, Version: versionText()})
+func serve(ctx context.Context, n *node.Embedded, data, url string, log *slog.Logger, spans tracing) (*http.Server, error) {
+	handler, err := api.New(api.Config{Engine: n.Node, Store: n.Store, Log: log, Metrics: n.Metrics(), Now: time.Now, Version: versionText(),
+		Traces: spans.requests(), Observe: n.ObserveRequest})
 	if err != nil {
 		return nil, err
 	}

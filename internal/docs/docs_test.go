@@ -143,8 +143,8 @@ func TestMetricsAreThoseOfANode(t *testing.T) {
 		}
 	}
 	for name := range kept {
-		if !strings.Contains(all["docs/operations.md"].text, name) {
-			t.Errorf("docs/operations.md does not name %s", name)
+		if !strings.Contains(all["docs/telemetry.md"].text, name) {
+			t.Errorf("docs/telemetry.md does not name %s", name)
 		}
 	}
 }

@@ -62,10 +62,10 @@ func Read(root fs.FS) (*Tree, error) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() {
-			if slices.Contains(skipped, entry.Name()) {
-				return fs.SkipDir
-			}
+		switch {
+		case entry.IsDir() && slices.Contains(skipped, entry.Name()):
+			return fs.SkipDir
+		case entry.IsDir() || entry.Name() == ".git": // in a linked work tree it is a file
 			return nil
 		}
 		return tree.take(root, name, entry)
