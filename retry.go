@@ -11,18 +11,18 @@ import (
 type RetryPolicy struct {
 	// MaxAttempts is how many attempts there may be, the first included. One
 	// that was returned unstarted does not count. 0 and 1 are no retry.
-	MaxAttempts int
+	MaxAttempts int `json:"max_attempts"`
 	// On are the ends that are tried again: [Failed], [TimedOut], [Abandoned],
 	// in this order.
-	On []Status
+	On []Status `json:"on"`
 	// Delay is the pause before the second attempt, Backoff how it grows.
-	Delay   time.Duration
-	Backoff Backoff
+	Delay   Span    `json:"delay"`
+	Backoff Backoff `json:"backoff"`
 	// MaxDelay bounds the grown pause, before jitter.
-	MaxDelay time.Duration
+	MaxDelay Span `json:"max_delay"`
 	// Jitter is the share of the pause, 0 to 1, that may be added to it, so
 	// that what failed together does not come back together.
-	Jitter float64
+	Jitter float64 `json:"jitter,omitempty"`
 }
 
 // Backoff is how pauses grow. The numbers are stored: never reorder.
@@ -42,20 +42,33 @@ var backoffNames = [...]string{"constant", "linear", "exponential"}
 
 func (b Backoff) String() string { return backoffNames[b] }
 
+// MarshalText writes the name.
+func (b Backoff) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// UnmarshalText reads a name.
+func (b *Backoff) UnmarshalText(text []byte) error {
+	i := slices.Index(backoffNames[:], string(text))
+	if i < 0 {
+		return NewError(Invalid, "invalid_backoff", fmt.Sprintf("%q is not a backoff", text))
+	}
+	*b = Backoff(i)
+	return nil
+}
+
 // Pause is how long to wait after that many tries of an execution. The jitter
 // comes from the token, so that it is the same wherever and however often it is
 // computed.
 func (r RetryPolicy) Pause(token Token, tries int) time.Duration {
-	d := r.Delay
+	d, most := time.Duration(r.Delay), time.Duration(r.MaxDelay)
 	switch r.Backoff {
 	case Linear:
 		d *= time.Duration(min(tries, MaxTries))
 	case Exponential:
-		for i := 1; i < tries && d < r.MaxDelay; i++ {
+		for i := 1; i < tries && d < most; i++ {
 			d *= 2
 		}
 	}
-	d = min(d, r.MaxDelay)
+	d = min(d, most)
 	return d + time.Duration(r.Jitter*token.spread()*float64(d))
 }
 

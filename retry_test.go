@@ -17,10 +17,10 @@ func TestPauses(t *testing.T) {
 		policy attune.RetryPolicy
 		want   []time.Duration
 	}{
-		"constant":               {attune.RetryPolicy{Delay: time.Second, MaxDelay: time.Minute}, []time.Duration{1, 1, 1}},
-		"linear":                 {attune.RetryPolicy{Delay: time.Second, MaxDelay: time.Minute, Backoff: attune.Linear}, []time.Duration{1, 2, 3, 4}},
-		"exponential":            {attune.RetryPolicy{Delay: time.Second, MaxDelay: time.Minute, Backoff: attune.Exponential}, []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}},
-		"bounded from the first": {attune.RetryPolicy{Delay: 10 * time.Second, MaxDelay: 2 * time.Second}, []time.Duration{2, 2}},
+		"constant":               {attune.RetryPolicy{Delay: attune.Span(time.Second), MaxDelay: attune.Span(time.Minute)}, []time.Duration{1, 1, 1}},
+		"linear":                 {attune.RetryPolicy{Delay: attune.Span(time.Second), MaxDelay: attune.Span(time.Minute), Backoff: attune.Linear}, []time.Duration{1, 2, 3, 4}},
+		"exponential":            {attune.RetryPolicy{Delay: attune.Span(time.Second), MaxDelay: attune.Span(time.Minute), Backoff: attune.Exponential}, []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}},
+		"bounded from the first": {attune.RetryPolicy{Delay: attune.Span(10 * time.Second), MaxDelay: attune.Span(2 * time.Second)}, []time.Duration{2, 2}},
 		"none":                   {attune.RetryPolicy{}, []time.Duration{0, 0}},
 	} {
 		for i, want := range c.want {
@@ -29,7 +29,7 @@ func TestPauses(t *testing.T) {
 			}
 		}
 	}
-	far := attune.RetryPolicy{Delay: attune.MaxPause, MaxDelay: attune.MaxPause, Backoff: attune.Exponential}
+	far := attune.RetryPolicy{Delay: attune.Span(attune.MaxPause), MaxDelay: attune.Span(attune.MaxPause), Backoff: attune.Exponential}
 	if got := far.Pause(token, attune.MaxTries); got != attune.MaxPause {
 		t.Errorf("the longest pause is %s", got)
 	}
@@ -37,7 +37,7 @@ func TestPauses(t *testing.T) {
 
 // Naively all that failed at one moment comes back at one moment.
 func TestJitterSpreadsAndRepeats(t *testing.T) {
-	r := attune.RetryPolicy{Delay: 10 * time.Second, MaxDelay: time.Minute, Jitter: 0.2}
+	r := attune.RetryPolicy{Delay: attune.Span(10 * time.Second), MaxDelay: attune.Span(time.Minute), Jitter: 0.2}
 	var all []time.Duration
 	for i := range 1000 {
 		token := attune.Token{Execution: attune.ExecutionID(attune.MakeID(1000, 1, i)), Attempt: 1}
@@ -56,10 +56,10 @@ func TestJitterSpreadsAndRepeats(t *testing.T) {
 func TestParseRetry(t *testing.T) {
 	every := []attune.Status{attune.Failed, attune.TimedOut, attune.Abandoned}
 	for text, want := range map[string]attune.RetryPolicy{
-		`3`: {MaxAttempts: 3, On: every, Delay: time.Second, MaxDelay: time.Hour},
+		`3`: {MaxAttempts: 3, On: every, Delay: attune.Span(time.Second), MaxDelay: attune.Span(time.Hour)},
 		`{"max_attempts": 5, "on": ["abandoned", "failed"], "delay": "250ms", "backoff": "exponential", "max_delay": 30, "jitter": 0.5}`: {
-			MaxAttempts: 5, On: []attune.Status{attune.Failed, attune.Abandoned}, Delay: 250 * time.Millisecond, Backoff: attune.Exponential, MaxDelay: 30 * time.Second, Jitter: 0.5},
-		`{"max_attempts": 2, "delay": "2h"}`: {MaxAttempts: 2, On: every, Delay: 2 * time.Hour, MaxDelay: 2 * time.Hour},
+			MaxAttempts: 5, On: []attune.Status{attune.Failed, attune.Abandoned}, Delay: attune.Span(250 * time.Millisecond), Backoff: attune.Exponential, MaxDelay: attune.Span(30 * time.Second), Jitter: 0.5},
+		`{"max_attempts": 2, "delay": "2h"}`: {MaxAttempts: 2, On: every, Delay: attune.Span(2 * time.Hour), MaxDelay: attune.Span(2 * time.Hour)},
 	} {
 		var got attune.RetryPolicy
 		if err := json.Unmarshal([]byte(text), &got); err != nil || !reflect.DeepEqual(got, want) {
@@ -137,11 +137,11 @@ func TestAgain(t *testing.T) {
 	returned, retry := attune.Input{Signal: attune.Return}, attune.Input{Signal: attune.Retry}
 	readmit, expire := attune.Input{Signal: attune.Admit}, attune.Input{Signal: attune.Expire}
 	cancel, panicked := attune.Input{Signal: attune.Cancel}, attune.Input{Signal: attune.Panic}
-	three := attune.RetryPolicy{MaxAttempts: 3, On: []attune.Status{attune.Failed, attune.TimedOut, attune.Abandoned}, Delay: 10 * time.Second, MaxDelay: time.Hour}
+	three := attune.RetryPolicy{MaxAttempts: 3, On: []attune.Status{attune.Failed, attune.TimedOut, attune.Abandoned}, Delay: attune.Span(10 * time.Second), MaxDelay: attune.Span(time.Hour)}
 	failed := three
 	failed.On = failed.On[:1]
 	long := three
-	long.Delay = 59 * time.Minute
+	long.Delay = attune.Span(59 * time.Minute)
 	type steps = []attune.Input
 	for name, c := range map[string]struct {
 		policy attune.RetryPolicy

@@ -22,8 +22,8 @@ const (
 
 // What a retry does not say.
 const (
-	defaultDelay    = time.Second
-	defaultMaxDelay = time.Hour
+	defaultDelay    = Span(time.Second)
+	defaultMaxDelay = Span(time.Hour)
 )
 
 var retryOn = []Status{Failed, TimedOut, Abandoned}
@@ -75,8 +75,7 @@ func (p *retryParser) key(r *RetryPolicy, key string, v any) {
 	case "max_delay":
 		r.MaxDelay = p.duration(key, v)
 	case "backoff":
-		i := slices.Index(backoffNames[:], fmt.Sprint(v))
-		if r.Backoff = Backoff(max(i, 0)); i < 0 {
+		if r.Backoff.UnmarshalText([]byte(fmt.Sprint(v))) != nil {
 			p.fault(key, fmt.Sprintf("%v is no backoff", v), "one of "+strings.Join(backoffNames[:], ", "))
 		}
 	case "jitter":
@@ -105,12 +104,12 @@ func (p *retryParser) on(v any) []Status {
 	return slices.Compact(set)
 }
 
-func (p *retryParser) duration(key string, v any) time.Duration {
+func (p *retryParser) duration(key string, v any) Span {
 	d, err := ParseSpan(v)
 	if err != nil || d > MaxPause {
 		p.fault(key, "it is not a duration of at most "+MaxPause.String(), "500ms, 10s, 5m, or a number of seconds")
 	}
-	return d
+	return Span(d)
 }
 
 // ParseSpan reads a duration of zero or more: text such as 1m30s, or a number
@@ -173,21 +172,6 @@ func number(v any) (float64, bool) {
 		return f, err == nil
 	}
 	return 0, false
-}
-
-// retryDocument is a retry in JSON.
-type retryDocument struct {
-	MaxAttempts int      `json:"max_attempts"`
-	On          []Status `json:"on"`
-	Delay       string   `json:"delay"`
-	Backoff     string   `json:"backoff"`
-	MaxDelay    string   `json:"max_delay"`
-	Jitter      float64  `json:"jitter,omitempty"`
-}
-
-// MarshalJSON writes the object that [ParseRetry] reads, in full.
-func (r RetryPolicy) MarshalJSON() ([]byte, error) {
-	return json.Marshal(retryDocument{r.MaxAttempts, r.On, r.Delay.String(), r.Backoff.String(), r.MaxDelay.String(), r.Jitter})
 }
 
 // UnmarshalJSON reads what [ParseRetry] reads.

@@ -47,7 +47,7 @@ func TestTimesOfARequest(t *testing.T) {
 	w := apitest.New(t)
 	x := apitest.Execution(t, 1)
 	x.Limits.Deadline = attune.Epoch.Add(time.Hour)
-	x.Limits.Retry = attune.RetryPolicy{MaxAttempts: 3, On: []attune.Status{attune.Failed}, Delay: 90 * time.Second, MaxDelay: time.Hour}
+	x.Limits.Retry = attune.RetryPolicy{MaxAttempts: 3, On: []attune.Status{attune.Failed}, Delay: attune.Span(90 * time.Second), MaxDelay: attune.Span(time.Hour)}
 	w.Store.Put(x)
 	var asked api.ExecutionRequest
 	w.Engine.Request = func(r api.ExecutionRequest) (api.ExecutionReceipt, error) {
@@ -60,7 +60,7 @@ func TestTimesOfARequest(t *testing.T) {
 	var v api.RunAnswer
 	run(`"deadline":"10m","at":"2030-01-31T08:00:00+01:00","retry":{"max_attempts":3,"delay":"90s"}`).into(t, 201, &v)
 	if asked.Within != 10*time.Minute || !asked.Deadline.IsZero() || !asked.NotBefore.Equal(time.Date(2030, 1, 31, 7, 0, 0, 0, time.UTC)) || asked.After != 0 ||
-		asked.Retry == nil || asked.Retry.MaxAttempts != 3 || asked.Retry.Delay != 90*time.Second {
+		asked.Retry == nil || asked.Retry.MaxAttempts != 3 || asked.Retry.Delay != attune.Span(90*time.Second) {
 		t.Errorf("asked %+v", asked)
 	}
 	if v.Deadline != "2025-01-01T01:00:00.000Z" || !reflect.DeepEqual(v.Retry, &x.Limits.Retry) {

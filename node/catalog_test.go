@@ -50,7 +50,7 @@ var catalog = sync.OnceValue(func() *packs.Snapshot {
 	for i := range manyRules {
 		rule(fmt.Sprintf("many-%03d", i), many)
 		r := pack.Rules[len(pack.Rules)-1]
-		r.Deadline, r.Retry = attune.Span(time.Hour), &attune.RetryPolicy{MaxAttempts: 4, On: []attune.Status{attune.Failed}, Delay: time.Second, MaxDelay: time.Hour}
+		r.Deadline, r.Retry = attune.Span(time.Hour), &attune.RetryPolicy{MaxAttempts: 4, On: []attune.Status{attune.Failed}, Delay: attune.Span(time.Second), MaxDelay: attune.Span(time.Hour)}
 	}
 	s := packs.NewSnapshot([]*attune.Pack{pack})
 	for _, p := range s.Packs() {

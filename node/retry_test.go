@@ -14,7 +14,7 @@ import (
 
 // tries is a policy for every end.
 func tries(n int, delay time.Duration) *attune.RetryPolicy {
-	return &attune.RetryPolicy{MaxAttempts: n, On: []attune.Status{attune.Failed, attune.TimedOut, attune.Abandoned}, Delay: delay, MaxDelay: time.Hour}
+	return &attune.RetryPolicy{MaxAttempts: n, On: []attune.Status{attune.Failed, attune.TimedOut, attune.Abandoned}, Delay: attune.Span(delay), MaxDelay: attune.Span(time.Hour)}
 }
 
 // asked is a request that has to succeed.

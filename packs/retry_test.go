@@ -26,8 +26,8 @@ func TestDeadlineAndRetryOfActionsAndRules(t *testing.T) {
 		deadline time.Duration
 		retry    *attune.RetryPolicy
 	}{
-		{10 * time.Minute, &attune.RetryPolicy{MaxAttempts: 3, On: all[:1], Delay: 10 * time.Second, Backoff: attune.Linear, MaxDelay: time.Hour, Jitter: 0.5}},
-		{90 * time.Second, &attune.RetryPolicy{MaxAttempts: 2, On: all, Delay: time.Second, MaxDelay: time.Hour}},
+		{10 * time.Minute, &attune.RetryPolicy{MaxAttempts: 3, On: all[:1], Delay: attune.Span(10 * time.Second), Backoff: attune.Linear, MaxDelay: attune.Span(time.Hour), Jitter: 0.5}},
+		{90 * time.Second, &attune.RetryPolicy{MaxAttempts: 2, On: all, Delay: attune.Span(time.Second), MaxDelay: attune.Span(time.Hour)}},
 		{0, nil},
 	} {
 		if a := p.Actions[i]; time.Duration(a.Deadline) != want.deadline || !reflect.DeepEqual(a.Retry, want.retry) {

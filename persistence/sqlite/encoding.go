@@ -87,7 +87,7 @@ func (d *decoder) retry() (r attune.RetryPolicy) {
 	for n := d.int(); n > 0 && !d.fault; n-- {
 		r.On = append(r.On, attune.Status(d.int()))
 	}
-	r.Delay, r.Backoff, r.MaxDelay = time.Duration(d.int()), attune.Backoff(d.int()), time.Duration(d.int())
+	r.Delay, r.Backoff, r.MaxDelay = attune.Span(d.int()), attune.Backoff(d.int()), attune.Span(d.int())
 	r.Jitter = math.Float64frombits(uint64(d.int()))
 	return r
 }
