@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test fuzz check fmt fmt-check vet lint floors race sim mutants bench e2e clean
+.PHONY: help build run demo test fuzz check fmt fmt-check vet lint floors race sim mutants bench bench-waiting e2e clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -25,7 +25,7 @@ FUZZTIME ?= 5s
 FUZZ_EXCLUDE := persistence/sqlite
 
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 build: ## bin/attune
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/attune ./cmd/attune
@@ -76,6 +76,11 @@ mutants: ## breaks the product on purpose; each break must turn a test red
 
 bench: ## throughput and latency on this machine
 	go run ./test/bench
+
+bench-waiting: ## a million executions that wait: memory, start-up, lateness; takes minutes
+	@mkdir -p bin
+	go build -o bin/bench ./test/bench
+	GOMEMLIMIT=1GiB bin/bench -waiting 1000000
 
 e2e: ## the built binary from outside
 	go test -count=1 ./test/e2e/...

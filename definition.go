@@ -53,6 +53,10 @@ type Action struct {
 	Parameters map[string]*Parameter `json:"parameters,omitempty"`
 	// Timeout limits one attempt; zero means the runner's default.
 	Timeout time.Duration `json:"-"`
+	// Deadline limits an execution from its request, Retry says when it is tried
+	// again; a rule or a call may say otherwise. Zero and nil: neither.
+	Deadline Span         `json:"deadline,omitempty"`
+	Retry    *RetryPolicy `json:"retry,omitempty"`
 	// Limits are what the processes of one attempt may use.
 	Limits Resources `json:"limits,omitzero"`
 	// Hidden are texts that are secret for it besides its parameters, such as
@@ -168,6 +172,9 @@ type Rule struct {
 	// Action is the ref of what it starts, Parameters the templated values.
 	Action     string         `json:"action"`
 	Parameters map[string]any `json:"parameters,omitempty"`
+	// Deadline and Retry take the place of the action's, unless zero and nil.
+	Deadline Span         `json:"deadline,omitempty"`
+	Retry    *RetryPolicy `json:"retry,omitempty"`
 	// Hash is the hash of its content.
 	Hash string `json:"hash"`
 	// At is where it is defined.

@@ -38,6 +38,8 @@ type Limits struct {
 	Grace time.Duration
 	// Deadline limits the whole execution. Zero is none.
 	Deadline time.Time
+	// Retry says whether an attempt that ended badly is followed by another.
+	Retry RetryPolicy
 }
 
 // Execution is one run of an action, over all its attempts. Its partition's

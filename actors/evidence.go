@@ -40,7 +40,8 @@ func Witness(x *attune.Execution, m *messages.Report, at time.Time) bool {
 		return false
 	}
 	for _, s := range steps {
-		told := s.Signal == signal || m.Kind == messages.StoppedRun && s.Signal == attune.Fail // ended by its worker, unasked
+		told := s.Signal == signal || m.Kind == messages.StoppedRun && s.Signal == attune.Fail || // ended by its worker, unasked
+			s.Signal == attune.Retry && m.Kind != messages.Finished // it stands for the end
 		if s.Attempt == m.Token.Attempt && told && (!s.Refused || s.Note == note) {
 			return false
 		}

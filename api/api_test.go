@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -78,6 +79,26 @@ type document struct {
 	Paths map[string]map[string]struct {
 		Security []map[string][]string `json:"security"`
 	} `json:"paths"`
+}
+
+// Naively the document calls a list of statuses bytes, and durations numbers.
+func TestTheDocumentSaysWhatARetryIs(t *testing.T) {
+	w := apitest.New(t)
+	var doc struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Type  any
+					Items struct{ Type any }
+				}
+			}
+		}
+	}
+	ask(t, "GET", w.URL+"/openapi.json", "", "").into(t, 200, &doc)
+	retry := doc.Components.Schemas["RetryPolicy"].Properties
+	if s := fmt.Sprintln(retry["on"], retry["delay"].Type, retry["max_delay"].Type, retry["backoff"].Type, retry["max_attempts"].Type); s != "{[array null] {string}} string string string integer\n" {
+		t.Error(s)
+	}
 }
 
 func TestEveryRouteOfTheDocumentNeedsAToken(t *testing.T) {

@@ -155,6 +155,16 @@ type ExecutionRequest struct {
 	Parameters map[string]any
 	// Timeout limits one attempt; zero takes the action's.
 	Timeout time.Duration
+	// Deadline limits the execution, or Within from its request on; both zero
+	// take the action's.
+	Deadline time.Time
+	Within   time.Duration
+	// Retry takes the place of the action's; nil does not.
+	Retry *attune.RetryPolicy
+	// NotBefore, or After from its request on, delay its start; both zero do
+	// not.
+	NotBefore time.Time
+	After     time.Duration
 	// Dedupe makes repetitions one execution; empty: none.
 	Dedupe string
 	Chain  attune.Chain

@@ -81,6 +81,14 @@ type RunRequest struct {
 	Parameters json.RawMessage `json:"parameters,omitempty"`
 	// Timeout limits one attempt: text such as 90s; empty takes the action's.
 	Timeout string `json:"timeout,omitempty"`
+	// Deadline limits the execution with all its attempts: an RFC 3339 time, or
+	// text such as 10m from the request on; empty takes the action's.
+	Deadline string `json:"deadline,omitempty"`
+	// Retry is the object that packs know by this key, or a number of attempts;
+	// none takes the action's.
+	Retry json.RawMessage `json:"retry,omitempty"`
+	// At is when it may start, like Deadline; empty is at once.
+	At string `json:"at,omitempty"`
 	// Dedupe makes repetitions one execution; the header Idempotency-Key says
 	// the same.
 	Dedupe string `json:"dedupe,omitempty" maxLength:"512"`
@@ -150,6 +158,7 @@ func (in *requestExecutionInput) request(ctx context.Context) (ExecutionRequest,
 			faults = append(faults, attune.Fault{Where: "timeout", Message: "it is not a duration above zero", Try: "90s, 5m, 1h30m"})
 		}
 	}
+	faults = append(faults, in.Body.times(&r)...)
 	if faults != nil {
 		return r, &attune.Error{Kind: attune.Invalid, Code: "invalid_request", Message: "the request is not valid", Faults: faults}
 	}
@@ -160,6 +169,32 @@ func (in *requestExecutionInput) request(ctx context.Context) (ExecutionRequest,
 		r.Dedupe = r.Root.String() + "/" + r.Dedupe // or its answer would be an execution of somebody else
 	}
 	return r, err
+}
+
+// times reads what the body says of deadline, retry and start.
+func (b *RunRequest) times(r *ExecutionRequest) (faults []attune.Fault) {
+	var err error
+	for _, m := range []struct {
+		where, text string
+		at          *time.Time
+		in          *time.Duration
+	}{{"deadline", b.Deadline, &r.Deadline, &r.Within}, {"at", b.At, &r.NotBefore, &r.After}} {
+		if m.text == "" {
+			continue
+		}
+		if *m.at, *m.in, err = attune.ParseMoment(m.text); err != nil {
+			faults = append(faults, attune.Fault{Where: m.where, Message: "it is neither a time nor a duration of at most a year", Try: "2030-01-31T08:00:00Z, or 10m from now"})
+		}
+	}
+	if len(b.Retry) > 0 {
+		v, err := expression.DecodeJSON(b.Retry)
+		if err != nil {
+			return append(faults, attune.Fault{Where: "retry", Message: "it is not JSON"})
+		}
+		policy, wrong := attune.ParseRetry(v)
+		r.Retry, faults = &policy, append(faults, wrong...)
+	}
+	return faults
 }
 
 // preferredWait reads wait=N, in whole seconds, of RFC 7240.

@@ -2,8 +2,10 @@ package api_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/api"
@@ -39,6 +41,41 @@ func TestBadRequestsAreNamedInFull(t *testing.T) {
 	ask(t, "GET", w.URL+"/api/v1/executions/"+attune.ExecutionID(apitest.ID(9)).String(), w.Viewer, "").problem(t, 404, "unknown_execution")
 	if a := ask(t, "DELETE", w.URL+"/api/v1/executions", w.Admin, ""); a.Header.Get("Allow") != "GET, POST" {
 		t.Errorf("Allow: %q", a.Header.Get("Allow"))
+	}
+}
+
+func TestTimesOfARequest(t *testing.T) {
+	w := apitest.New(t)
+	x := apitest.Execution(t, 1)
+	x.Limits.Deadline = attune.Epoch.Add(time.Hour)
+	x.Limits.Retry = attune.RetryPolicy{MaxAttempts: 3, On: []attune.Status{attune.Failed}, Delay: attune.Span(90 * time.Second), MaxDelay: attune.Span(time.Hour)}
+	w.Store.Put(x)
+	var asked api.ExecutionRequest
+	w.Engine.Request = func(r api.ExecutionRequest) (api.ExecutionReceipt, error) {
+		asked = r
+		return api.ExecutionReceipt{ID: x.ID}, nil
+	}
+	run := func(times string) answer {
+		return ask(t, "POST", w.URL+"/api/v1/executions", w.Operator, `{"action":"demo.greet","parameters":{"message":"m"},`+times+`}`)
+	}
+	var v api.RunAnswer
+	run(`"deadline":"10m","at":"2030-01-31T08:00:00+01:00","retry":{"max_attempts":3,"delay":"90s"}`).into(t, 201, &v)
+	if asked.Within != 10*time.Minute || !asked.Deadline.IsZero() || !asked.NotBefore.Equal(time.Date(2030, 1, 31, 7, 0, 0, 0, time.UTC)) || asked.After != 0 ||
+		asked.Retry == nil || asked.Retry.MaxAttempts != 3 || asked.Retry.Delay != attune.Span(90*time.Second) {
+		t.Errorf("asked %+v", asked)
+	}
+	if v.Deadline != "2025-01-01T01:00:00.000Z" || !reflect.DeepEqual(v.Retry, &x.Limits.Retry) {
+		t.Errorf("shown are the deadline %s and the retry %+v", v.Deadline, v.Retry)
+	}
+	run(`"deadline":"2030-01-31T08:00:00Z","at":"5s","retry":2`).into(t, 201, &v)
+	if asked.Within != 0 || asked.Deadline.Year() != 2030 || asked.After != 5*time.Second || asked.Retry.MaxAttempts != 2 {
+		t.Errorf("asked %+v", asked)
+	}
+	p := run(`"deadline":"tomorrow","at":"-1s","retry":{"max_attempts":0,"jitter":7}`).problem(t, 422, "invalid_request")
+	for _, where := range []string{"deadline", "at", "retry.max_attempts", "retry.jitter"} {
+		if !strings.Contains(faults(p), `"`+where+`"`) {
+			t.Errorf("%s is not named in %s", where, faults(p))
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -105,6 +106,7 @@ func (s *server) mount(routes []route) error {
 	config.CreateHooks = nil // they would add a $schema field to every answer
 	config.RejectUnknownQueryParameters = true
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[[]attune.Status](), reflect.TypeFor[[]string]()) // else bytes
 	a := humago.New(manyParts{s.mux}, config)
 	for _, r := range routes {
 		if len(r.policy.roles) == 0 {

@@ -78,9 +78,11 @@ type ExecutionView struct {
 	Principal   string `json:"principal"`
 	Timeout     string `json:"timeout,omitempty"`
 	Deadline    string `json:"deadline,omitempty"`
-	Requested   string `json:"requested"`
-	Started     string `json:"started,omitempty"`
-	Finished    string `json:"finished,omitempty"`
+	// Retry is left out where nothing is tried again.
+	Retry     *attune.RetryPolicy `json:"retry,omitempty"`
+	Requested string              `json:"requested"`
+	Started   string              `json:"started,omitempty"`
+	Finished  string              `json:"finished,omitempty"`
 	// Duration is from start to finish of the newest attempt.
 	Duration string          `json:"duration,omitempty"`
 	Version  int64           `json:"version"`
@@ -190,6 +192,9 @@ func viewExecution(x *attune.Execution, payload bool, hide secrets) ExecutionVie
 		Correlation: x.Chain.Correlation, Traceparent: x.Chain.Traceparent, Principal: x.Chain.Principal,
 		Timeout: span(x.Limits.Timeout), Deadline: stamp(x.Limits.Deadline),
 		Requested: stamp(x.Requested), Started: stamp(x.Started), Finished: stamp(x.Finished), Version: x.Version,
+	}
+	if x.Limits.Retry.MaxAttempts > 1 {
+		v.Retry = &x.Limits.Retry
 	}
 	if !x.Started.IsZero() && !x.Finished.IsZero() {
 		v.Duration = x.Finished.Sub(x.Started).String()

@@ -2,6 +2,7 @@ package messages
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/attune-automation/attune"
 )
@@ -37,6 +38,11 @@ type Proposal struct {
 	Enforcement *attune.Enforcement
 	// Execution has no id yet; nil where the enforcement failed.
 	Execution *attune.Execution
+	// Within is its deadline as a time from the request, unless that is set
+	// already; zero is none.
+	Within time.Duration
+	// NotBefore delays its first attempt; zero does not.
+	NotBefore time.Time
 }
 
 // Admit asks a partition to make proposals durable: one admission.
@@ -68,10 +74,42 @@ type EventJudged struct {
 
 // Begin starts the actor of a new execution: it asks for a slot and answers
 // [Prepared]. Nothing is stored yet.
-type Begin struct{ Execution *attune.Execution }
+type Begin struct {
+	Execution *attune.Execution
+	// NotBefore is the proposal's.
+	NotBefore time.Time
+}
 
 // Load starts or restarts the actor of a stored execution.
-type Load struct{ Execution *attune.Execution }
+type Load struct {
+	Execution *attune.Execution
+	// Life comes back in [Passive].
+	Life int
+	// Queued means that the scheduler has its request for a slot, or has
+	// answered it: the answer follows.
+	Queued bool
+	// Held is what it was sent while it had no actor. It goes with the row: else
+	// an actor that only waits would end before it heard what it was made for.
+	Held []any
+}
+
+// Passive says that an execution only waits, and hands all it is sent from now
+// on back to its partition: that ends its actor, and starts another when the
+// moment comes or somebody has something to say to it.
+type Passive struct {
+	ID attune.ExecutionID
+	// Life is the one the actor was loaded with: the word of an earlier life
+	// does not count.
+	Life int
+	// At is when it must be there again, in nanoseconds of database time; zero
+	// is never.
+	At int64
+	// Place is what the scheduler holds for it, nil if it waits for no slot.
+	Place *Place
+}
+
+// Passivate asks an execution that waits for a slot to become [Passive].
+type Passivate struct{}
 
 // Prepared tells the partition that a new execution is ready to be stored.
 type Prepared struct {
@@ -93,6 +131,8 @@ type Wake struct {
 	ID attune.ExecutionID
 	// At is in nanoseconds of database time; zero is never.
 	At int64
+	// Waits means that it waits for a slot.
+	Waits bool
 }
 
 // Due tells an execution that its moment has come.

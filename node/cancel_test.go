@@ -83,28 +83,40 @@ func TestCancelInEveryLiveStatus(t *testing.T) {
 	}
 }
 
-// Cancels meet ends in the same instant, and just before and after.
+// A thousand cancels meet ends in the same instant, and just before and after:
+// each execution has one terminal status and one completion.
 func TestCancelAgainstFinish(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.work("w", 200)
+		r.work("w", 250)
 		ended := map[attune.Status]int{}
 		var group sync.WaitGroup
-		for i := range 200 {
-			id := r.must(settings{MS: 20})
-			group.Go(func() {
-				time.Sleep([]time.Duration{19, 20, 20, 20, 20, 21}[i%6] * time.Millisecond)
-				r.mustCancel(id)
-			})
+		for range 4 {
+			for i := range 250 {
+				id := r.must(settings{MS: 20})
+				group.Go(func() {
+					time.Sleep([]time.Duration{19, 20, 20, 20, 20, 21}[i%6] * time.Millisecond)
+					r.mustCancel(id)
+				})
+			}
+			group.Wait()
+			r.allOnce(time.Minute)
 		}
-		group.Wait()
-		r.allOnce(time.Minute)
 		for _, x := range r.rows.Rows().Executions {
 			ended[x.Status]++
 			if x.FinishNumber == 0 {
 				t.Errorf("%s has no finish number", x.ID)
 			}
+			ends := 0
+			for _, s := range r.steps(x) {
+				if s.To.Terminal() && !s.Refused {
+					ends++
+				}
+			}
+			if all, _ := r.announcements(x.ID); ends != 1 || len(all) != 1 {
+				t.Errorf("%s has %d ends and the announcements %v", x.ID, ends, all)
+			}
 		}
-		if ended[attune.Completed]+ended[attune.Cancelled] != 200 || ended[attune.Completed] < 30 || ended[attune.Cancelled] < 30 {
+		if ended[attune.Completed]+ended[attune.Cancelled] != 1000 || ended[attune.Completed] < 150 || ended[attune.Cancelled] < 150 {
 			t.Errorf("they ended as %v", ended)
 		}
 	})

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/attune-automation/attune"
 	actorrules "github.com/attune-automation/attune/actors/rules"
@@ -105,11 +106,22 @@ func (n *Node) propose(m rules.Match) messages.Proposal {
 	}
 	x := prototype(m.Rule.Action, parameters)
 	x.Rule, x.Limits.Timeout = def.Ref, m.Timeout
-	return messages.Proposal{Enforcement: en, Execution: x}
+	within := m.Rule.Action.Deadline
+	if def.Deadline > 0 {
+		within = def.Deadline
+	}
+	if def.Retry != nil {
+		x.Limits.Retry = *def.Retry
+	}
+	return messages.Proposal{Enforcement: en, Execution: x, Within: time.Duration(within)}
 }
 
 // prototype is an execution that has no id yet. Its parameters are sealed.
 func prototype(a *attune.Action, parameters []byte) *attune.Execution {
-	return &attune.Execution{Action: a.Ref, ActionHash: a.Hash, Runner: a.Runner, Parameters: parameters, Status: attune.Requested,
+	x := &attune.Execution{Action: a.Ref, ActionHash: a.Hash, Runner: a.Runner, Parameters: parameters, Status: attune.Requested,
 		Limits: attune.Limits{Timeout: a.Timeout, Grace: grace}}
+	if a.Retry != nil {
+		x.Limits.Retry = *a.Retry
+	}
+	return x
 }

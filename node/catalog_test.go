@@ -3,6 +3,7 @@ package node_test
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/packs"
@@ -31,17 +32,25 @@ var catalog = sync.OnceValue(func() *packs.Snapshot {
 			runner = "pure"
 		}
 		pack.Actions = append(pack.Actions, &attune.Action{Ref: "t." + name, Pack: "t", Name: name, Runner: runner, Enabled: true, Hash: "action " + name,
-			Parameters: map[string]*attune.Parameter{"ms": {Type: "integer"}, "stubborn": {Type: "boolean"}, "fail": {Type: "boolean"}, "print": {Type: "integer"}}})
+			Parameters: map[string]*attune.Parameter{"ms": {Type: "integer"}, "stubborn": {Type: "boolean"}, "fail": {Type: "boolean"}, "print": {Type: "integer"}, "pad": {Type: "string"}}})
 	}
 	rule := func(name, trigger string, criteria ...attune.Criterion) {
 		pack.Rules = append(pack.Rules, &attune.Rule{Ref: "t." + name, Pack: "t", Enabled: true, Trigger: trigger, Action: "t.run", Hash: name, Criteria: criteria,
 			Parameters: map[string]any{"ms": "{{ trigger.ms }}"}})
 	}
+	// The action of one rule, and the rules of many, have limits of their own.
+	limited := *pack.Actions[0]
+	limited.Ref, limited.Name, limited.Hash = "t.limited", "limited", "action limited"
+	limited.Deadline, limited.Retry = attune.Span(20*time.Minute), &attune.RetryPolicy{MaxAttempts: 2, On: []attune.Status{attune.Failed}}
+	pack.Actions = append(pack.Actions, &limited)
 	rule("one", one)
+	pack.Rules[0].Action = limited.Ref
 	rule("wants", none, attune.Criterion{Path: "trigger.level", Type: "equals", Pattern: "high"})
 	rule("young", fresh, attune.Criterion{Path: "trigger.since", Type: "timediff_lt", Pattern: int64(60)})
 	for i := range manyRules {
 		rule(fmt.Sprintf("many-%03d", i), many)
+		r := pack.Rules[len(pack.Rules)-1]
+		r.Deadline, r.Retry = attune.Span(time.Hour), &attune.RetryPolicy{MaxAttempts: 4, On: []attune.Status{attune.Failed}, Delay: attune.Span(time.Second), MaxDelay: attune.Span(time.Hour)}
 	}
 	s := packs.NewSnapshot([]*attune.Pack{pack})
 	for _, p := range s.Packs() {

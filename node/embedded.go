@@ -36,6 +36,8 @@ type EmbeddedConfig struct {
 	PacksChanged func([]packs.Change, *packs.Snapshot)
 	// Slots is how many attempts run at a time; zero is four per core.
 	Slots int
+	// MaxLive is [Config.MaxLive].
+	MaxLive int
 	// Keep says how long what is kept; its zero value is the default.
 	Keep retention.Ages
 	// Version is the program's, for display.
@@ -72,8 +74,9 @@ type Embedded struct {
 // localWorker is the name of the built-in worker.
 const localWorker = "local"
 
-// settleWait bounds how long the start waits for the tree to load.
-const settleWait = 60 * time.Second
+// settleWait bounds how long the start waits for the tree to load: a million
+// executions that wait take half a minute on a slow machine.
+const settleWait = 5 * time.Minute
 
 // OpenEmbedded opens the data folder and starts everything. It returns when the
 // node takes work; its worker may still be ending what an earlier one left. On
@@ -115,7 +118,7 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 		turns.Stop()
 		return err
 	})
-	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data, Keep: c.Keep},
+	e.Node = New(Config{Name: "dev", Incarnation: "dev-" + randomID(), Version: c.Version, Data: c.Data, MaxLive: c.MaxLive, Keep: c.Keep},
 		Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: e.Store, Broker: broker, Secrets: box, Log: c.Log, Traces: c.Traces,
 			Observe: c.Observe, Tokens: api.NewExecutionTokens(key.Derive("execution tokens"))})
 	if c.Folders != nil { // only now: the lock of the data folder is held

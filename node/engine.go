@@ -140,27 +140,65 @@ func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (ap
 		x.Limits.Timeout = r.Timeout
 	}
 	x.Chain, x.Root, x.Parent = r.Chain, r.Root, r.Parent
-	a, err := n.admitted(ctx, func(reply func(messages.Admitted)) { n.Request(x, r.Dedupe, reply) })
+	p, err := n.proposal(x, time.Duration(action.Deadline), r)
+	if err != nil {
+		return api.ExecutionReceipt{}, err
+	}
+	a, err := n.admitted(ctx, func(reply func(messages.Admitted)) { n.Propose(p, r.Dedupe, reply) })
 	if err == nil {
 		err = a.Err
 	}
 	return api.ExecutionReceipt{ID: attune.ExecutionID(a.ID), Duplicate: a.Duplicate}, err
 }
 
+// proposal is a request with its times, as far as they can be met.
+func (n *Node) proposal(x *attune.Execution, within time.Duration, r api.ExecutionRequest) (messages.Proposal, error) {
+	now := n.parts.Clock.Now()
+	p := messages.Proposal{Execution: x, Within: within, NotBefore: r.NotBefore}
+	if r.After > 0 {
+		p.NotBefore = now.Add(r.After)
+	}
+	if r.Retry != nil {
+		x.Limits.Retry = *r.Retry
+	}
+	end := now.Add(within)
+	switch {
+	case r.Within > 0:
+		p.Within, end = r.Within, now.Add(r.Within)
+	case !r.Deadline.IsZero():
+		p.Within, x.Limits.Deadline, end = 0, r.Deadline, r.Deadline
+	case within == 0:
+		return p, nil
+	}
+	where, message := "deadline", "the deadline has passed"
+	if p.NotBefore.After(now) {
+		where, message = "at", "it is to start at its deadline or after it"
+	}
+	if !end.After(now) || !p.NotBefore.IsZero() && !p.NotBefore.Before(end) {
+		return p, &attune.Error{Kind: attune.Invalid, Code: "deadline_too_early", Message: message, Where: where, Try: "a later deadline, such as 10m"}
+	}
+	return p, nil
+}
+
 // Request hands a checked execution, its secrets sealed, in without waiting;
 // reply is called on some actor's turn and must not block.
 func (n *Node) Request(x *attune.Execution, dedupe string, reply func(messages.Admitted)) {
+	n.Propose(messages.Proposal{Execution: x}, dedupe, reply)
+}
+
+// Propose is [Node.Request] with what else a proposal may say.
+func (n *Node) Propose(p messages.Proposal, dedupe string, reply func(messages.Admitted)) {
 	partition := n.owned.pick()
-	if x.Root != 0 { // a tree lives in one partition
-		partition = x.Root.Partition()
+	if root := p.Execution.Root; root != 0 { // a tree lives in one partition
+		partition = root.Partition()
 	}
 	if partition < 0 || n.owned.Epoch(partition) == 0 {
 		reply(messages.Admitted{Err: errStarting})
 		return
 	}
 	began := n.parts.Clock.Now()
-	n.tree.Tell(n.tree.Partition(partition), &messages.Admit{DedupeKind: "execution", DedupeSource: x.Action, DedupeKey: dedupe,
-		Proposals: []messages.Proposal{{Execution: x}}, Reply: func(a messages.Admitted) {
+	n.tree.Tell(n.tree.Partition(partition), &messages.Admit{DedupeKind: "execution", DedupeSource: p.Execution.Action, DedupeKey: dedupe,
+		Proposals: []messages.Proposal{p}, Reply: func(a messages.Admitted) {
 			n.tree.Meters.Admission.Since(began, n.parts.Clock.Now())
 			reply(a)
 		}})

@@ -130,7 +130,8 @@ func (l *ledger) announcements(id attune.ExecutionID) (all []announcement, times
 }
 
 // once says what is wrong with an execution that should have run once to the
-// end row tells, and been announced as that; or "".
+// end its row tells, after attempts that did not, and been announced as that; or
+// "".
 func (l *ledger) once(x *attune.Execution) string {
 	runs := l.of(x.ID)
 	switch all, _ := l.announcements(x.ID); {
@@ -138,7 +139,7 @@ func (l *ledger) once(x *attune.Execution) string {
 		return fmt.Sprintf("%s is %s attempt %d on %s: %s", x.ID, x.Status, x.Attempt, x.Incarnation, x.Reason)
 	case len(all) != 1 || all[0].status != x.Status || all[0].version != x.Version:
 		return fmt.Sprintf("%s is %s at version %d, announced are %v", x.ID, x.Status, x.Version, all)
-	case x.Status == attune.Completed && (len(runs) != 1 || runs[0].how != messages.Finished):
+	case x.Status == attune.Completed && (len(runs) == 0 || slices.IndexFunc(runs, func(r *run) bool { return r.how == messages.Finished }) != len(runs)-1):
 		return fmt.Sprintf("%s is completed with %d runs", x.ID, len(runs))
 	}
 	return ""

@@ -61,6 +61,7 @@ var (
 
 	windowDesc  = desc("attune_admissions_in_flight", "Requests that are not yet durable.")
 	waitingDesc = desc("attune_runs_waiting", "Runs that wait for a free slot.")
+	liveDesc    = desc("attune_live_executions", "Executions that have not ended.")
 	overdueDesc = desc("attune_oldest_overdue_seconds", "How overdue the oldest due moment of a live execution is.")
 
 	slotsDesc   = desc("attune_worker_slots", "Slots of the workers that are there.", "worker")
@@ -89,7 +90,7 @@ var (
 func (m *nodeMetrics) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{actorsDesc, mailboxDesc, oldestDesc, restartsDesc, panicsDesc,
 		eventsDesc, evaluationsDesc, enforcementsDesc, endedDesc, announcedDesc, admissionDesc, queuedDesc, ranDesc,
-		windowDesc, waitingDesc, overdueDesc, slotsDesc, takenDesc, lostDesc, bundlesDesc, outputPendingDesc, outputDesc,
+		windowDesc, waitingDesc, overdueDesc, liveDesc, slotsDesc, takenDesc, lostDesc, bundlesDesc, outputPendingDesc, outputDesc,
 		pendingDesc, flushDesc, failuresDesc, commitsDesc, rowsDesc, bytesDesc,
 		prunedDesc, agedDesc, passedDesc, drainingDesc} {
 		c <- d
@@ -178,6 +179,7 @@ func (c sample) queues(n *Node) {
 	c.gauge(windowDesc, float64(len(n.window)))
 	c.gauge(waitingDesc, float64(m.Waiting.Load()))
 	c.gauge(overdueDesc, n.owned.overdue(n.parts.Clock.Now()).Seconds())
+	c.gauge(liveDesc, float64(n.owned.total.Load()))
 	m.Slots.Each(func(worker string, v int64) { c.gauge(slotsDesc, float64(v), worker) })
 	m.Taken.Each(func(worker string, v int64) { c.gauge(takenDesc, float64(v), worker) })
 	c.counter(lostDesc, m.WorkersLost.Load())

@@ -32,6 +32,25 @@ type Config struct {
 	Version, Data string
 	// Keep says how long what is kept; its zero value is the default.
 	Keep retention.Ages
+	// MaxLive is how many executions may live on the node, in every status but
+	// the terminal ones; default 1,000,000. A request beyond it is answered
+	// TooMuch. Fewer refuse work that could wait; each that waits costs about 300
+	// bytes of memory.
+	MaxLive int
+	// Warm is how many executions of a partition that wait for a slot keep their
+	// actors; default 256. Fewer make those that come next wait for the store,
+	// more cost 2 kB each.
+	Warm int
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxLive == 0 {
+		c.MaxLive = 1_000_000
+	}
+	if c.Warm == 0 {
+		c.Warm = 256
+	}
+	return c
 }
 
 // Parts are what the node is built from: everything impure.
@@ -101,9 +120,11 @@ const maxAdmissions = 500
 
 // New builds a node. It starts nothing.
 func New(config Config, parts Parts) *Node {
+	config = config.withDefaults()
 	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), requests: newRequests(), feed: newFeed(parts.Clock)}
 	n.catalog.Store(packs.NewSnapshot(nil))
 	n.actions.store = parts.Store
+	n.owned.most = int64(config.MaxLive)
 	system := actors.NewSystem(actors.Config{Clock: parts.Clock, Lend: parts.Lend, Dispatcher: parts.Dispatcher, Log: parts.Log,
 		Observe: parts.Observe, Fatal: n.fail})
 	n.tree = actors.NewTree(system, config.Incarnation)

@@ -12,7 +12,11 @@ import (
 type owned struct {
 	epochs [attune.Partitions]atomic.Int64
 	due    [attune.Partitions]atomic.Int64
+	live   [attune.Partitions]atomic.Int64
 	turn   atomic.Uint32
+	// total is the sum of live, most what it may be at most.
+	total atomic.Int64
+	most  int64
 }
 
 // Claim implements partitions.Owned.
@@ -20,6 +24,23 @@ func (o *owned) Claim(partition int, epoch int64) { o.epochs[partition].Store(ep
 
 // Next implements partitions.Owned.
 func (o *owned) Next(partition int, due int64) { o.due[partition].Store(due) }
+
+// Live implements partitions.Owned.
+func (o *owned) Live(partition, count int) {
+	o.total.Add(int64(count) - o.live[partition].Swap(int64(count)))
+}
+
+// Room implements partitions.Owned. Of two partitions that ask at once for the
+// last place, both may be refused, but never are both let in.
+func (o *owned) Room(partition, count int) bool {
+	more := int64(count) - o.live[partition].Load()
+	if o.total.Add(more) > o.most {
+		o.total.Add(-more)
+		return false
+	}
+	o.live[partition].Add(more)
+	return true
+}
 
 // overdue is how long ago the first due moment of all partitions was.
 func (o *owned) overdue(now time.Time) time.Duration {

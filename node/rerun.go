@@ -35,7 +35,7 @@ func (n *Node) RerunEnforcement(ctx context.Context, id attune.EnforcementID, ch
 	changed, x := *en, p.Execution
 	changed.Status, changed.Action, changed.RuleHash, changed.Evaluation = p.Enforcement.Status, p.Enforcement.Action, p.Enforcement.RuleHash, p.Enforcement.Evaluation
 	x.Enforcement, x.Event, x.Trigger, x.Chain = en.ID, event.ID, event.Trigger, follows(en.Chain, chain)
-	return n.startAgain(ctx, &messages.Admit{Rerun: &changed, Proposals: []messages.Proposal{{Execution: x}}}, en.ID.Partition())
+	return n.startAgain(ctx, &messages.Admit{Rerun: &changed, Proposals: []messages.Proposal{{Execution: x, Within: p.Within}}}, en.ID.Partition())
 }
 
 // proposeAgain judges an event again, by the rule as it is today.
@@ -101,7 +101,7 @@ func (n *Node) RerunExecution(ctx context.Context, id attune.ExecutionID, dedupe
 	}
 	x := prototype(action, first.Parameters)
 	x.RerunOf, x.Rule, x.Event, x.Trigger, x.Chain = id, first.Rule, first.Event, first.Trigger, follows(first.Chain, chain)
-	x.Limits.Timeout = first.Limits.Timeout
+	x.Limits.Timeout, x.Limits.Retry = first.Limits.Timeout, first.Limits.Retry
 	if !first.Limits.Deadline.IsZero() {
 		x.Limits.Deadline = n.parts.Clock.Now().Add(first.Limits.Deadline.Sub(first.Requested))
 	}

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -195,7 +196,7 @@ func TestAnExecutionIsRunAgain(t *testing.T) {
 		}
 		x := r.reaches(receipt.ID, attune.Completed, time.Minute)
 		if x.RerunOf != first.ID || string(x.Parameters) != string(first.Parameters) || x.Rule != first.Rule || x.Event != first.Event || x.Enforcement != 0 ||
-			x.Chain.Correlation != first.Chain.Correlation || x.Chain.Principal != "bob" || x.Limits != first.Limits || x.ActionHash != first.ActionHash {
+			x.Chain.Correlation != first.Chain.Correlation || x.Chain.Principal != "bob" || !reflect.DeepEqual(x.Limits, first.Limits) || x.ActionHash != first.ActionHash {
 			t.Errorf("%+v", x)
 		}
 		one, err1 := r.RerunExecution(r.Context(), first.ID, "key", bob)

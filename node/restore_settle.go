@@ -69,15 +69,19 @@ func flushAll(ctx context.Context, store *sqlite.Store, me string, ops []persist
 func (r *Restored) cancelWaiting(ctx context.Context, store *sqlite.Store, me string, p persistence.Partition, now time.Time) error {
 	number, after := max(p.FinishNumber, p.AnnouncedTo), attune.ExecutionID(0)
 	for {
-		page, err := store.LiveExecutions(ctx, p.ID, after, 500)
+		page, err := store.Live(ctx, p.ID, after, 500)
 		if err != nil || len(page) == 0 {
 			return err
 		}
 		var ops []persistence.Op
-		for _, x := range page {
-			after = x.ID
-			if x.Status.Assigned() {
+		for _, live := range page {
+			after = live.ID
+			if live.Status.Assigned() {
 				continue
+			}
+			x, err := store.Execution(ctx, live.ID)
+			if err != nil {
+				return err
 			}
 			if _, err := x.Apply(attune.Input{Signal: attune.Cancel, At: now, Reason: "it waited when the backup was taken"}); err != nil {
 				continue // it does not wait

@@ -50,6 +50,9 @@ type rig struct {
 	fault   hook[func(method string, call int) memory.Fault]
 	lose    hook[func(exchange messages.Exchange, key string, m any) bool] // which messages get lost
 
+	// maxLive and warm are the node's, from its next start on.
+	maxLive, warm int
+
 	*node.Node  // the present incarnation, nil while it is down
 	lent        *node.Lent
 	turns       *node.Turns
@@ -131,7 +134,7 @@ func (r *rig) boot() {
 	clock, began := node.NewClock(), time.Now()
 	r.clock = clock
 	clock.BootTime = func() time.Duration { return time.Since(began) } // that of the bubble
-	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d", Keep: r.keep},
+	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d", Keep: r.keep, MaxLive: r.maxLive, Warm: r.warm},
 		node.Parts{Clock: clock, Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Secrets: r.box, Log: r.log,
 			Observe: func(path, kind string, m any) {
 				if observe, ok := r.observe.get(); ok {

@@ -76,6 +76,8 @@ func (r *root) Receive(ctx actor.Context) {
 		Props:    t.Props(func() actors.Actor { return execution.New(shared) }),
 		Panicked: func(reason string) any { return &execution.Panicked{Reason: reason} },
 		Prepare:  n.actions.fetch,
+		Place:    execution.PlaceOf,
+		Warm:     n.config.Warm,
 	}
 	for _, child := range []struct {
 		name    string

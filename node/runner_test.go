@@ -22,6 +22,8 @@ type settings struct {
 	Fail bool `json:"fail"`
 	// Print is how many chunks it writes.
 	Print int `json:"print"`
+	// Pad only makes the parameters longer.
+	Pad string `json:"pad,omitempty"`
 }
 
 // machine is where a worker's runs are: it outlives the worker, and is the

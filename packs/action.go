@@ -16,7 +16,7 @@ import (
 // JSON Schema.
 var (
 	actionKeys = []string{"name", "ref", "pack", "runner_type", "entry_point", "description", "enabled", "parameters", "limits",
-		"notify", "tags", "output_schema", "output_key", "uid", "id", "metadata_file", "content_version"}
+		"notify", "tags", "output_schema", "output_key", "uid", "id", "metadata_file", "content_version", "deadline", "retry"}
 	parameterKeys = append([]string{"type", "description", "required", "default", "enum", "immutable", "secret", "position",
 		"format", "title", "example", "examples", "$schema"}, schemaKeys...)
 	parameterTypes = []string{"string", "integer", "number", "boolean", "array", "object"}
@@ -60,6 +60,7 @@ func (l *loading) action(s *source, v *value) {
 			s.fault(v.at, "", "the default of timeout must be whole seconds from 0 to %d", rules.MaxTimeout)
 		}
 	}
+	a.Deadline, a.Retry = o.span("deadline"), o.retry()
 	a.Hash = contentHash(a.Ref, v)
 	if l.accept(s, "action", a.Ref, v.at) {
 		if _, faults := rules.NewSchema(a); len(faults) > 0 {

@@ -9,7 +9,7 @@ import (
 
 var (
 	ruleKeys = []string{"name", "ref", "pack", "description", "enabled", "trigger", "criteria", "when", "action", "type", "tags",
-		"context", "uid", "id", "metadata_file"}
+		"context", "uid", "id", "metadata_file", "deadline", "retry"}
 	ruleTriggerKeys = []string{"type", "ref", "description", "parameters"}
 	ruleActionKeys  = []string{"ref", "description", "parameters"}
 	ruleTypeKeys    = []string{"ref", "parameters"}
@@ -47,6 +47,7 @@ func (l *loading) rule(s *source, v *value) {
 	if w := o.get("when"); w != nil {
 		r.Criteria = append(r.Criteria, rules.When(o.text("when"), w.at))
 	}
+	r.Deadline, r.Retry = o.span("deadline"), o.retry()
 	l.file.Ref = r.Ref
 	r.Hash = contentHash(r.Ref, v)
 	if l.accept(s, "rule", r.Ref, v.at) {

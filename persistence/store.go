@@ -106,9 +106,10 @@ type Flusher interface {
 
 // Loader reads what a new owner needs. Pages are in order of id.
 type Loader interface {
-	// LiveExecutions are up to limit executions of the partition that are not
-	// terminal, with ids above after.
-	LiveExecutions(ctx context.Context, partition int, after attune.ExecutionID, limit int) ([]*attune.Execution, error)
+	// Live are up to limit executions of the partition that are not terminal,
+	// with ids above after: whole, or of those that only wait what a new owner
+	// needs of them, and no documents. It must stay cheap with a million of them.
+	Live(ctx context.Context, partition int, after attune.ExecutionID, limit int) ([]Live, error)
 	// UnevaluatedEvents are events of the partition whose evaluation is not
 	// finished.
 	UnevaluatedEvents(ctx context.Context, partition int, limit int) ([]*attune.Event, error)
@@ -120,6 +121,30 @@ type Loader interface {
 	ExecutionsOn(ctx context.Context, incarnation string) ([]*attune.Execution, error)
 	// Workers are the newest incarnations of all workers, by name.
 	Workers(ctx context.Context) ([]*attune.Worker, error)
+}
+
+// Live is the part of a live execution that is kept in memory while it waits.
+type Live struct {
+	ID     attune.ExecutionID
+	Status attune.Status
+	// Attempt is the number of the newest attempt.
+	Attempt int
+	// Runner and Limits are what it needs, to be given a slot.
+	Runner string
+	Limits attune.Limits
+	// Until is the moment at which its owner looks again.
+	Until time.Time
+	// Whole is the execution itself where it does not only wait; else nil.
+	Whole *attune.Execution
+}
+
+// OnlyWaits reports that an execution needs nobody until its moment comes, or a
+// slot.
+func (l Live) OnlyWaits() bool { return l.Status == attune.Delayed || l.Status == attune.Scheduling }
+
+// LiveOf is the part of an execution, without Whole.
+func LiveOf(x *attune.Execution) Live {
+	return Live{ID: x.ID, Status: x.Status, Attempt: x.Attempt, Runner: x.Runner, Limits: x.Limits, Until: x.Until}
 }
 
 // Reader answers users. What is not there is kind NotFound.

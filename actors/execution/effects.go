@@ -7,6 +7,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/persistence"
 )
 
 // perform does what the stored transitions call for. Every effect may happen
@@ -40,6 +41,7 @@ func (x *Execution) perform(ctx actor.Context) {
 // back unstarted only after a pause, so that a slot that is none cannot make a
 // hot loop.
 func (x *Execution) placeAgain() {
+	x.cold = x.large()
 	if x.returns < 2 {
 		x.place()
 		x.wake(x.now().Add(recheck))
@@ -49,7 +51,13 @@ func (x *Execution) placeAgain() {
 }
 
 func (x *Execution) place() {
-	x.node.Tell(x.node.Scheduler, &messages.Place{ID: x.row.ID, Attempt: x.row.Attempt + 1, Runner: x.row.Runner})
+	x.inQueue = false
+	x.node.Tell(x.node.Scheduler, PlaceOf(persistence.LiveOf(x.row)))
+}
+
+// PlaceOf is the request for a slot of an execution that waits for one.
+func PlaceOf(l persistence.Live) *messages.Place {
+	return &messages.Place{ID: l.ID, Attempt: l.Attempt + 1, Runner: l.Runner}
 }
 
 // dispatch sends the attempt to its worker, and again until the worker answers.
@@ -111,9 +119,22 @@ func (x *Execution) acknowledge(token attune.Token, worker string) {
 // taken too long.
 func (x *Execution) due(ctx actor.Context) {
 	now := x.now()
+	if x.row.Overdue(now) && x.row.Status.Live() && x.row.Status != attune.Stopping {
+		x.expire(ctx, now)
+		return
+	}
 	switch x.row.Status {
+	case attune.Requested, attune.Delayed:
+		if !now.Before(x.row.Until) { // else it goes on waiting
+			x.apply(ctx, attune.Input{Signal: attune.Admit, At: now, Reason: "waiting for a free slot", Until: now.Add(recheck)})
+		}
 	case attune.Scheduling:
+		queued := x.inQueue
 		x.place()
+		if queued { // for long enough: it need not be in memory
+			x.inQueue, x.cold = true, true
+			return
+		}
 		x.wake(now.Add(recheck))
 	case attune.Scheduled:
 		x.dispatch()
@@ -159,12 +180,30 @@ func (x *Execution) watch() {
 }
 
 // expiry is when the owner ends the attempt itself: its limit, the grace and a
-// margin for the kill.
+// margin for the kill; or the deadline, if that is sooner.
 func (x *Execution) expiry() time.Time {
 	if x.row.Limits.Timeout == 0 || x.row.Started.IsZero() {
-		return time.Time{}
+		return x.row.Limits.Deadline
 	}
-	return x.row.Started.Add(x.row.Limits.Timeout + x.row.Limits.Grace + killMargin)
+	return x.soonest(x.row.Started.Add(x.row.Limits.Timeout + x.row.Limits.Grace + killMargin))
+}
+
+// soonest is the moment, or the deadline if that is sooner.
+func (x *Execution) soonest(at time.Time) time.Time {
+	if d := x.row.Limits.Deadline; !d.IsZero() && d.Before(at) {
+		return d
+	}
+	return at
+}
+
+// expire ends the execution at its deadline: at once if nothing of it runs,
+// else when there is evidence of the end.
+func (x *Execution) expire(ctx actor.Context, now time.Time) {
+	x.apply(ctx, attune.Input{Signal: attune.Expire, At: now, Reason: "its deadline has passed", Until: now.Add(repeat), Failure: deadlineFailure(x.row)})
+}
+
+func deadlineFailure(x *attune.Execution) *attune.Failure {
+	return &attune.Failure{Code: "deadline", Message: "it had not ended by its deadline of " + x.Limits.Deadline.UTC().Format(time.RFC3339)}
 }
 
 func timeoutFailure(limit time.Duration) *attune.Failure {

@@ -77,6 +77,13 @@ type Execution struct {
 	returns int
 	// unsaved means that running is known and not stored yet.
 	unsaved bool
+	// inQueue means that the scheduler holds its request for a slot, cold that
+	// it need not be in memory while that is so.
+	inQueue, cold bool
+	// passive means that its actor is about to end: what it is sent goes back to
+	// the partition. life is what the partition counts its lives by.
+	passive bool
+	life    int
 	cancel  func(*attune.Execution, error) // who waits for the write of a cancel
 }
 
@@ -103,7 +110,7 @@ func (x *Execution) Detail() any {
 	r := x.row
 	return map[string]any{"id": r.ID, "version": r.Version, "status": r.Status, "cause": r.Cause, "action": r.Action,
 		"attempt": r.Attempt, "worker": r.Worker, "incarnation": r.Incarnation, "reason": r.Reason, "until": r.Until,
-		"admitted": x.admitted, "writing": x.writing, "held": len(x.held), "answered": x.answered}
+		"admitted": x.admitted, "writing": x.writing, "held": len(x.held), "answered": x.answered, "in_queue": x.inQueue, "deadline": r.Limits.Deadline}
 }
 
 // Receive implements actor.Actor.
@@ -111,16 +118,25 @@ func (x *Execution) Receive(ctx actor.Context) {
 	m := ctx.Message()
 	switch m := m.(type) {
 	case *messages.Begin:
-		x.begin(ctx, m.Execution)
+		x.begin(ctx, m)
 		return
 	case *messages.Load:
-		x.load(ctx, m.Execution)
+		x.load(ctx, m)
+		x.release(ctx)
+		x.rest()
 		return
 	case *actor.Stopping, *actor.Restarting:
 		x.abandon(ctx)
 		x.dismiss()
 		return
+	case *actor.Stopped: // its partition's list of children may hold it for a while
+		*x = Execution{node: x.node}
+		return
 	case actor.AutoReceiveMessage, actor.SystemMessage:
+		return
+	}
+	if x.passive {
+		x.handBack(m)
 		return
 	}
 	if x.row == nil {
@@ -132,19 +148,18 @@ func (x *Execution) Receive(ctx actor.Context) {
 	switch m := m.(type) {
 	case *actors.Written:
 		x.written(ctx, m)
-		return
 	case *messages.Stored:
 		x.stored(ctx)
-		return
 	case *messages.Discard:
 		x.discard(ctx)
-		return
+	default:
+		if x.writing || !x.admitted && !x.preparing(m) {
+			x.hold(m)
+			return
+		}
+		x.handle(ctx, m)
 	}
-	if x.writing || !x.admitted && !x.preparing(m) {
-		x.hold(m)
-		return
-	}
-	x.handle(ctx, m)
+	x.rest()
 }
 
 var errLoading = &attune.Error{Kind: attune.Unavailable, Code: "loading", Message: "the execution is being loaded", Try: "again in a moment"}
@@ -188,6 +203,8 @@ func (x *Execution) handle(ctx actor.Context, m any) {
 		}
 	case *messages.SlotTaken:
 		x.checkSlot(m)
+	case *messages.Passivate:
+		x.cold = true
 	case *Panicked:
 		now := x.now()
 		x.apply(ctx, attune.Input{Signal: attune.Panic, At: now, Reason: m.Reason, Until: now.Add(repeat),
@@ -204,6 +221,9 @@ func (x *Execution) now() time.Time { return x.node.Clock.Now() }
 // committed. A refused signal is logged and changes nothing.
 func (x *Execution) apply(ctx actor.Context, in attune.Input) {
 	before := was{x.row.Status, x.row.Cause, x.row.History}
+	if in.Signal == attune.Admit || in.Signal == attune.Return {
+		in.Until = x.soonest(in.Until)
+	}
 	effects, err := x.row.Apply(in)
 	if err != nil {
 		x.node.Log.Debug("signal refused", slog.String("execution", x.row.ID.String()), slog.String("error", err.Error()))
@@ -314,6 +334,11 @@ func (x *Execution) answerCancel(row *attune.Execution, err error) {
 	x.cancel = nil
 }
 
+// wake sets the moment at which it looks again; its deadline comes before any
+// other, until it is being stopped.
 func (x *Execution) wake(at time.Time) {
-	x.node.Tell(x.node.Partition(x.row.ID.Partition()), &messages.Wake{ID: x.row.ID, At: at.UnixNano()})
+	if x.row.Status != attune.Stopping {
+		at = x.soonest(at)
+	}
+	x.node.Tell(x.node.Partition(x.row.ID.Partition()), &messages.Wake{ID: x.row.ID, At: at.UnixNano(), Waits: x.row.Status == attune.Scheduling})
 }

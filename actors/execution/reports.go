@@ -1,6 +1,8 @@
 package execution
 
 import (
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/attune-automation/attune"
@@ -65,6 +67,10 @@ func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
 				in.Failure = &attune.Failure{Code: "stopped", Message: "its worker stopped it", Detail: m.Reason}
 			}
 		}
+	case messages.TimedOutRun:
+		if in.Failure == nil {
+			in.Failure = timeoutFailure(x.row.Limits.Timeout)
+		}
 	case messages.LostRun:
 		in.Failure = lostFailure(x.row.Worker)
 	case messages.RefusedRun:
@@ -89,6 +95,19 @@ func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
 			panic(err) // scheduled takes start
 		}
 	}
+	x.conclude(ctx, in)
+}
+
+// conclude ends the attempt, and with it the execution, unless it is to be tried
+// again.
+func (x *Execution) conclude(ctx actor.Context, in attune.Input) {
+	until, why, again := x.row.Again(in)
+	switch {
+	case again:
+		in = attune.Input{Signal: attune.Retry, At: in.At, Reason: why, Until: until}
+	case in.Reason == "":
+		in.Reason = why
+	}
 	x.apply(ctx, in)
 }
 
@@ -106,6 +125,9 @@ func (x *Execution) stopFailure(in attune.Input) *attune.Failure {
 	case attune.CauseCancelled:
 		return &attune.Failure{Code: "cancelled", Message: "it was cancelled", Detail: x.row.Reason}
 	case attune.CauseTimeout:
+		if x.row.ExpiredByDeadline() {
+			return deadlineFailure(x.row)
+		}
 		return timeoutFailure(x.row.Limits.Timeout)
 	}
 	return &attune.Failure{Code: "panic", Message: "it was stopped because its actor failed", Detail: x.row.Reason}
@@ -128,7 +150,7 @@ func (x *Execution) workerLost(ctx actor.Context, m *messages.WorkerLost) {
 	case m.Left && x.row.Status == attune.Scheduled: // it never started and never will
 		in = attune.Input{Signal: attune.Return, At: x.now(), Reason: "its worker left before it began, waiting for a free slot", Until: x.now().Add(recheck)}
 	}
-	x.apply(ctx, in)
+	x.conclude(ctx, in)
 }
 
 // cancelled asks for the end. It is idempotent; in a terminal status it means
@@ -152,4 +174,8 @@ func (x *Execution) checkSlot(m *messages.SlotTaken) {
 		return
 	}
 	x.node.Tell(x.node.Workers, &messages.FreeSlot{Token: m.Token, Worker: m.Worker, Incarnation: m.Incarnation})
+	if r.Status == attune.Scheduling && m.Token.Attempt > r.Attempt { // the word of its slot was lost: it asks again once that is free
+		x.inQueue = false
+		x.wake(x.now().Add(time.Second))
+	}
 }

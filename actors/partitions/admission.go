@@ -33,6 +33,9 @@ const slice = 200
 // again.
 const sliceRetry = 5 * time.Second
 
+// fullRetry is when a request is to come again that found the node full.
+const fullRetry = 5 * time.Second
+
 // admit begins an admission: ids, then an actor per execution, each of which
 // asks for a slot.
 func (p *partition) admit(ctx actor.Context, m *messages.Admit) {
@@ -43,6 +46,10 @@ func (p *partition) admit(ctx actor.Context, m *messages.Admit) {
 	}
 	if ahead := p.ids.Ahead(now); ahead > maxAhead {
 		p.refuseAhead(m, ahead)
+		return
+	}
+	if n := executionsIn(m.Proposals); !m.Resumed && n > 0 && !p.owned.Room(p.row.ID, p.count()+n) {
+		p.refuseFull(m)
 		return
 	}
 	if p.ids.Low(now) {
@@ -71,7 +78,7 @@ func (p *partition) admit(ctx actor.Context, m *messages.Admit) {
 		e.admission = a
 		a.entries = append(a.entries, e)
 		a.waiting++
-		p.tree.Tell(e.pid, &messages.Begin{Execution: pr.Execution})
+		p.tree.Tell(e.pid, &messages.Begin{Execution: pr.Execution, NotBefore: pr.NotBefore})
 	}
 	p.submit(a)
 }
@@ -107,6 +114,9 @@ func (p *partition) name(m *messages.Admit, proposals []messages.Proposal) bool 
 			x.Root = x.ID
 		}
 		x.Status, x.Requested = attune.Requested, now
+		if pr.Within > 0 {
+			x.Limits.Deadline = now.Add(pr.Within)
+		}
 		if en := pr.Enforcement; en != nil {
 			en.Execution, x.Enforcement, x.Event, x.Trigger, x.Chain = x.ID, en.ID, event.ID, event.Trigger, event.Chain
 		} else if x.Chain.Correlation == "" {
@@ -163,6 +173,22 @@ func (p *partition) refuseAhead(m *messages.Admit, ahead time.Duration) {
 		Message: "the ids of this partition are " + ahead.Round(time.Second).String() + " ahead of the database's clock", Try: "was the clock set back? it mends itself when time has caught up"}})
 }
 
+// refuseFull answers a request when the node has all the live executions it may
+// have. Nothing of it is stored, an event neither: it was not acknowledged.
+func (p *partition) refuseFull(m *messages.Admit) {
+	reply(m, messages.Admitted{Err: &attune.Error{Kind: attune.TooMuch, Code: "too_many_live", RetryAfter: fullRetry,
+		Message: "the node has as many live executions as it may have", Try: "again after the time in Retry-After; attune execution list shows what waits"}})
+}
+
+func executionsIn(proposals []messages.Proposal) (n int) {
+	for _, pr := range proposals {
+		if pr.Execution != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // postpone keeps an admission until the partition can make ids for it.
 func (p *partition) postpone(m *messages.Admit) {
 	if len(p.backlog) >= maxBacklog && m.Resumed {
@@ -208,7 +234,7 @@ func (p *partition) submit(a *admission) {
 // audit.
 func (p *partition) failAdmission(a *admission, failed *actor.PID, reason string) {
 	for _, e := range a.entries {
-		delete(p.live, e.id)
+		p.drop(e)
 		if e.pid.Equal(failed) {
 			p.tree.Stop(e.pid)
 			continue
@@ -271,7 +297,7 @@ func (p *partition) decided(ctx actor.Context, a *admission, answer persistence.
 			e.admission = nil
 			p.tree.Tell(e.pid, &messages.Stored{})
 		case e != nil:
-			delete(p.live, x.ID)
+			p.drop(e)
 			p.tree.Tell(e.pid, &messages.Discard{})
 			p.tree.Tell(e.pid, &actor.PoisonPill{})
 		}
@@ -308,11 +334,14 @@ func (p *partition) meter(op persistence.Op, skipped map[string]bool) {
 // adopt gives a stored execution to an actor that does not have its state.
 func (p *partition) adopt(ctx actor.Context, x *attune.Execution) {
 	e := p.live[x.ID]
+	if _, waits := p.waiting[x.ID]; waits || e != nil && e.away() {
+		return // it was loaded
+	}
 	if e == nil {
 		e = p.spawn(ctx, x.ID)
 	}
 	e.admission, e.restarted = nil, false
-	p.tree.Tell(e.pid, &messages.Load{Execution: x.Clone()})
+	p.tree.Tell(e.pid, &messages.Load{Execution: x.Clone(), Life: e.life})
 }
 
 // follow continues an event whose proposals go in slices, and tells the rules

@@ -25,9 +25,16 @@ type finishes struct {
 	doubts int
 	// settled is the count of doubts since which all was announced again.
 	settled int
+	// watched means that a gap is being looked at.
+	watched bool
 }
 
-const proveEvery = time.Second
+const (
+	proveEvery = time.Second
+	// gapWait is how long a number may be missing below others: the word of what
+	// became of it may have been lost with this actor's life before.
+	gapWait = 5 * time.Second
+)
 
 func (f *finishes) start(p *partition) { f.part, f.ahead = p, map[int64]bool{} }
 
@@ -38,7 +45,30 @@ func (f *finishes) done(n int64) {
 	}
 	f.ahead[n] = true
 	f.advance()
+	f.watch()
 	f.prove()
+}
+
+// watch looks later whether a gap is still the same. What is stored above it
+// proves that its numbers are decided.
+func (f *finishes) watch() {
+	if f.watched || len(f.ahead) == 0 {
+		return
+	}
+	f.watched = true
+	tree, self, g := f.part.tree, f.part.self, &gap{f.part, f.through}
+	tree.Clock.AfterFunc(gapWait, func() { tree.Tell(self, g) })
+}
+
+func (p *partition) lookAt(g *gap) {
+	f := &p.finishes
+	if g.by != p {
+		return
+	}
+	if f.watched = false; f.through == g.at && len(f.ahead) > 0 {
+		p.unproven(f.announced)
+	}
+	f.watch()
 }
 
 func (f *finishes) advance() {
@@ -71,7 +101,12 @@ func (f *finishes) prove() {
 }
 
 type (
-	prove  struct{}
+	prove struct{}
+	// gap is where the numbers without a gap ended some time ago.
+	gap struct {
+		by *partition
+		at int64
+	}
 	proven struct {
 		through int64
 		doubts  int
@@ -127,6 +162,7 @@ func (p *partition) announceAgain(m *unproven) {
 	default:
 		for _, x := range m.rows {
 			p.tree.Tell(p.tree.Broker, &messages.Announce{End: messages.EndOf(x)})
+			f.pass(x.FinishNumber)
 		}
 		if len(m.rows) == loadPage {
 			p.unproven(m.rows[loadPage-1].FinishNumber)

@@ -6,8 +6,10 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/persistence"
 )
 
 // What a partition reads when it begins: its live executions page by page, the
@@ -16,12 +18,21 @@ import (
 func (p *partition) loadPage() {
 	tree, store, id, after, self, prepare := p.tree, p.store, p.row.ID, p.after, p.self, p.executions.Prepare
 	tree.Lend(func() {
-		rows, err := store.LiveExecutions(context.Background(), id, after, loadPage)
-		if err == nil {
-			err = prepare(rows)
+		m := &page{by: p}
+		if m.rows, m.err = store.Live(context.Background(), id, after, loadPage); m.err == nil {
+			m.err = prepare(wholeOf(m.rows))
 		}
-		tree.Tell(self, &page{p, rows, err})
+		tree.Tell(self, m)
 	})
+}
+
+func wholeOf(rows []persistence.Live) (whole []*attune.Execution) {
+	for _, row := range rows {
+		if row.Whole != nil {
+			whole = append(whole, row.Whole)
+		}
+	}
+	return whole
 }
 
 func (p *partition) addPage(ctx actor.Context, m *page) {
@@ -34,11 +45,15 @@ func (p *partition) addPage(ctx actor.Context, m *page) {
 	}
 	for _, row := range m.rows {
 		p.after = row.ID
-		if p.live[row.ID] == nil {
-			e := p.spawn(ctx, row.ID)
-			p.tree.Tell(e.pid, &messages.Load{Execution: row})
+		switch _, waits := p.waiting[row.ID]; {
+		case waits || p.live[row.ID] != nil:
+		case row.Whole == nil:
+			p.await(row)
+		default:
+			p.tree.Tell(p.spawn(ctx, row.ID).pid, &messages.Load{Execution: row.Whole})
 		}
 	}
+	p.arm()
 	if len(m.rows) == loadPage {
 		p.loadPage()
 		return

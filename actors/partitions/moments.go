@@ -46,28 +46,44 @@ func (m moments) next() (int64, bool) {
 	return m[0].at, true
 }
 
-// wake sets the moment of an execution.
-func (p *partition) wake(id attune.ExecutionID, at int64) {
-	e := p.live[id]
-	if e == nil {
+// wake sets the moment of an execution. One that goes on to wait for a slot
+// where many wait before it need not keep its actor.
+func (p *partition) wake(m *messages.Wake) {
+	e := p.live[m.ID]
+	if e == nil || e.away() {
 		return
 	}
-	e.due = at
-	if at != 0 {
-		heap.Push(&p.moments, moment{at, id})
+	p.settled(e)
+	if e.warm = m.Waits; e.warm {
+		if p.warm++; p.warm > p.executions.Warm {
+			p.tree.Tell(e.pid, &messages.Passivate{})
+		}
+	}
+	e.due = m.At
+	if at := m.At; at != 0 {
+		heap.Push(&p.moments, moment{at, m.ID})
 		p.prune()
 		p.arm()
 	}
 }
 
+// counts tells a moment from a stale one.
+func (p *partition) counts(m moment) bool {
+	if e := p.live[m.id]; e != nil {
+		return e.due == m.at
+	}
+	w, waits := p.waiting[m.id]
+	return waits && w.due == m.at
+}
+
 // prune drops stale moments when they outnumber the executions by far.
 func (p *partition) prune() {
-	if len(p.moments) < 1000 || len(p.moments) < 4*len(p.live) {
+	if len(p.moments) < 1000 || len(p.moments) < 4*p.count() {
 		return
 	}
 	kept := p.moments[:0]
 	for _, m := range p.moments {
-		if e := p.live[m.id]; e != nil && e.due == m.at {
+		if p.counts(m) {
 			kept = append(kept, m)
 		}
 	}
@@ -82,8 +98,9 @@ const leastWait = 2 * time.Millisecond
 // arm starts the timer for the first moment, unless one is set for then or
 // before.
 func (p *partition) arm() {
+	first, _ := p.firstDue()
+	p.owned.Next(p.row.ID, first)
 	at, ok := p.moments.next()
-	p.owned.Next(p.row.ID, at)
 	if !ok || p.timer != nil && p.timerAt <= at {
 		return
 	}
@@ -93,6 +110,14 @@ func (p *partition) arm() {
 	p.timerAt = at
 	tree, self := p.tree, p.self
 	p.timer = tree.Clock.AfterFunc(max(leastWait, time.Duration(at-tree.Clock.Now().UnixNano())), func() { tree.Tell(self, &tick{at}) })
+}
+
+// firstDue is the first moment, also of those that were late.
+func (p *partition) firstDue() (int64, bool) {
+	if len(p.late) > 0 {
+		return p.late[0].at, true
+	}
+	return p.moments.next()
 }
 
 // tick wakes everybody whose moment has come.
@@ -105,9 +130,15 @@ func (p *partition) tick(m *tick) {
 	now := p.tree.Clock.Now().UnixNano()
 	for len(p.moments) > 0 && p.moments[0].at <= now {
 		due := heap.Pop(&p.moments).(moment)
-		if e := p.live[due.id]; e != nil && e.due == due.at {
+		e := p.live[due.id]
+		switch {
+		case !p.counts(due):
+		case e == nil:
+			p.dueWaiting(due, now)
+		default:
 			e.due = 0
 			p.tree.Tell(e.pid, &messages.Due{})
 		}
 	}
+	p.wakeLate()
 }

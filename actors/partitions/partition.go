@@ -37,14 +37,15 @@ type partition struct {
 	moments moments
 	timer   attune.Timer
 	timerAt int64
+	passive
 	finishes
 }
 
-// entry is one live execution.
+// entry is one live execution that has an actor, or is about to.
 type entry struct {
 	id  attune.ExecutionID
-	pid *actor.PID
-	due int64 // the moment that counts; others in the heap are stale
+	pid *actor.PID // nil while its row is being fetched
+	due int64      // the moment that counts; others in the heap are stale
 	// admission is what the execution is part of until it is stored.
 	admission *admission
 	// restarted means that its actor lost the state that is being stored.
@@ -55,7 +56,20 @@ type entry struct {
 	stopped bool
 	// reading means that its state will be read in a while.
 	reading bool
+	// life counts the failures of its actor.
+	life int
+	// ending is what it waits for once its actor, now passive, has ended.
+	ending *wait
+	// held came while it had no actor that could take it.
+	held []any
+	// queued means that the scheduler holds its request for a slot, warm that it
+	// keeps its actor while it waits for it, woken that its moment has just
+	// come.
+	queued, warm, woken bool
 }
+
+// away means that there is no actor to tell anything.
+func (e *entry) away() bool { return e.pid == nil || e.ending != nil }
 
 const (
 	loadPage  = 500
@@ -74,6 +88,7 @@ const (
 func newPartition(tree *actors.Tree, store Store, executions Executions, row *persistence.Partition, owned Owned) *partition {
 	p := &partition{tree: tree, store: store, executions: executions, row: row, owned: owned, ids: attune.NewSequence(row.ID, row.IDHigh),
 		live: map[attune.ExecutionID]*entry{}}
+	p.waiting, p.told = map[attune.ExecutionID]wait{}, -1
 	p.Supervisor = actors.Supervisor{Clock: tree.Clock, Limit: 3, Within: time.Minute, GaveUp: p.gaveUp}
 	p.finishes = finishes{announced: row.AnnouncedTo, through: row.AnnouncedTo}
 	return p
@@ -93,10 +108,10 @@ func (p *partition) State() string {
 // Detail implements actors.Actor.
 func (p *partition) Detail() any {
 	oldest := time.Duration(0)
-	if due, ok := p.moments.next(); ok {
+	if due, ok := p.firstDue(); ok {
 		oldest = max(0, p.tree.Clock.Now().Sub(time.Unix(0, due)))
 	}
-	return map[string]any{"partition": p.row.ID, "epoch": p.row.Epoch, "live": len(p.live), "moments": p.moments.Len(),
+	return map[string]any{"partition": p.row.ID, "epoch": p.row.Epoch, "live": len(p.live), "waiting": len(p.waiting), "late": len(p.late), "moments": p.moments.Len(),
 		"oldest_overdue_ns": oldest, "backlog": len(p.backlog), "announced_to": p.announced}
 }
 
@@ -105,7 +120,7 @@ type (
 	// a restart asked for is dropped.
 	page struct {
 		by   *partition
-		rows []*attune.Execution
+		rows []persistence.Live
 		err  error
 	}
 	unfinished struct {
@@ -132,9 +147,18 @@ type (
 
 // Receive implements actor.Actor.
 func (p *partition) Receive(ctx actor.Context) {
+	p.receive(ctx)
+	p.tally()
+}
+
+func (p *partition) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		p.start(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		for _, e := range p.inOrder() {
+			e.dismiss(errLoading)
+		}
 	case *reload:
 		p.loadPage()
 	case *page:
@@ -152,11 +176,19 @@ func (p *partition) Receive(ctx actor.Context) {
 	case *messages.Cancel:
 		p.cancel(m)
 	case *messages.Wake:
-		p.wake(m.ID, m.At)
+		p.wake(m)
+	case *messages.Passive:
+		p.rest(m)
+	case *fetched:
+		p.addFetched(ctx, m)
+	case *fetchAgain:
+		if m.by == p {
+			p.fetchRows(m.ids)
+		}
 	case *tick:
 		p.tick(m)
 	case *messages.ToExecution:
-		p.route(m)
+		p.deliver(m.ID, m.Message)
 	case *messages.SlotTaken:
 		p.checkSlot(m)
 	case *messages.Recover:
@@ -171,6 +203,8 @@ func (p *partition) Receive(ctx actor.Context) {
 		p.askProof()
 	case *proven:
 		p.proven(m)
+	case *gap:
+		p.lookAt(m)
 	case *actors.BrokerStarted:
 		p.doubted()
 	case *actors.RulesStarted:
@@ -179,8 +213,11 @@ func (p *partition) Receive(ctx actor.Context) {
 		p.addUnjudged(m)
 	case *unproven:
 		p.announceAgain(m)
-	case *messages.WorkerLost, *messages.SchedulerStarted:
+	case *messages.WorkerLost:
 		p.toAll(m)
+	case *messages.SchedulerStarted:
+		p.toAll(m)
+		p.placeAll()
 	case *actor.Terminated:
 		p.terminated(ctx, m)
 	}
@@ -205,13 +242,17 @@ func (p *partition) raise(fresh bool) {
 
 // spawn starts the actor of an execution; its first message gives it its state.
 func (p *partition) spawn(ctx actor.Context, id attune.ExecutionID) *entry {
+	e := &entry{id: id, pid: p.spawnActor(ctx, id)}
+	p.live[id] = e
+	return e
+}
+
+func (p *partition) spawnActor(ctx actor.Context, id attune.ExecutionID) *actor.PID {
 	pid, err := ctx.SpawnNamed(p.executions.Props, id.String())
 	if err != nil {
 		panic(fmt.Errorf("spawn %s: %w", id, err)) // the partition reloads
 	}
-	e := &entry{id: id, pid: pid}
-	p.live[id] = e
-	return e
+	return pid
 }
 
 // HandleFailure implements actor.SupervisorStrategy: a failed execution is
@@ -222,6 +263,12 @@ func (p *partition) HandleFailure(system *actor.ActorSystem, parent actor.Superv
 	e := p.live[id]
 	if err != nil || e == nil {
 		parent.StopChildren(child)
+		return
+	}
+	e.life++
+	if e.ending != nil { // it may have failed on its end
+		p.Supervisor.HandleFailure(system, parent, child, stats, reason, message)
+		p.tree.Tell(e.pid, &actor.PoisonPill{})
 		return
 	}
 	if e.admission != nil && !e.admission.submitted {
@@ -253,12 +300,20 @@ func (p *partition) terminated(ctx actor.Context, m *actor.Terminated) {
 		return
 	}
 	id, err := attune.ParseExecutionID(m.Who.Id[len(p.self.Id)+1:])
-	if e := p.live[id]; err == nil && e != nil && e.stopped {
+	switch e := p.live[id]; {
+	case err != nil || e == nil:
+	case e.stopped:
+		p.drop(e)
 		next := p.spawn(ctx, id)
-		next.panicked = e.panicked
+		next.panicked, next.life = e.panicked, e.life
+		for _, m := range e.held {
+			p.tree.Tell(next.pid, m)
+		}
 		if next.reading = e.reading; !next.reading {
 			p.readLater(id)
 		}
+	case e.ending != nil:
+		p.ended(e)
 	}
 }
 
@@ -291,12 +346,12 @@ func (p *partition) addRead(_ actor.Context, m *read) {
 		e.reading = false
 	}
 	switch {
-	case e == nil:
+	case e == nil || e.away():
 	case m.err != nil:
 		p.tree.Log.Error("reading an execution failed, trying again", slog.String("execution", m.id.String()), slog.String("error", m.err.Error()))
 		p.readLater(m.id)
 	default:
-		p.tree.Tell(e.pid, &messages.Load{Execution: m.row})
+		p.tree.Tell(e.pid, &messages.Load{Execution: m.row, Life: e.life})
 		if e.panicked != "" {
 			p.tree.Tell(e.pid, p.executions.Panicked(e.panicked))
 		}
@@ -306,7 +361,7 @@ func (p *partition) addRead(_ actor.Context, m *read) {
 // retired ends the actor of an execution that ended and was announced.
 func (p *partition) retired(ctx actor.Context, m *messages.Retired) {
 	if e := p.live[m.ID]; e != nil {
-		delete(p.live, m.ID)
+		p.drop(e)
 		ctx.Poison(e.pid) // it answers what it was sent before
 	}
 	p.finishes.done(m.FinishNumber)
@@ -314,6 +369,6 @@ func (p *partition) retired(ctx actor.Context, m *messages.Retired) {
 
 func (p *partition) toAll(m any) {
 	for _, e := range p.inOrder() {
-		p.tree.Tell(e.pid, m)
+		p.deliver(e.id, m)
 	}
 }

@@ -32,6 +32,11 @@ type Executions struct {
 	// Panicked is the message that ends an execution whose actor failed too
 	// often.
 	Panicked func(reason string) any
+	// Place is the request for a slot of an execution that waits for one.
+	Place func(persistence.Live) *messages.Place
+	// Warm is how many executions of a partition that wait for a slot keep
+	// their actors; those behind them are passive.
+	Warm int
 	// Prepare fetches what the actors of these executions will need and may
 	// not block for. It is called on a lent turn.
 	Prepare func(rows []*attune.Execution) error
@@ -56,6 +61,10 @@ type Owned interface {
 	// Next records the first due moment of a partition, in unix nanoseconds of
 	// database time, or zero: how overdue it gets is a metric.
 	Next(partition int, due int64)
+	// Live records how many live executions a partition has, and Room also
+	// whether the node may have so many; if not, nothing is recorded.
+	Live(partition, count int)
+	Room(partition, count int) bool
 }
 
 // claimRetry is how long after a claim the next is tried, while it failed or

@@ -10,7 +10,7 @@ import (
 	"github.com/attune-automation/attune/persistence"
 )
 
-// inOrder lists the live executions by id, so that a simulation is the same
+// inOrder lists the live executions that have actors by id, so that a simulation is the same
 // each time.
 func (p *partition) inOrder() []*entry {
 	all := make([]*entry, 0, len(p.live))
@@ -21,22 +21,29 @@ func (p *partition) inOrder() []*entry {
 	return all
 }
 
-// route hands a message to its execution; one that is not live needs it no
-// more.
-func (p *partition) route(m *messages.ToExecution) {
-	if e := p.live[m.ID]; e != nil {
-		p.tree.Tell(e.pid, m.Message)
+// deliver hands a message to its execution, and reports whether it lives; one
+// that does not needs it no more.
+func (p *partition) deliver(id attune.ExecutionID, m any) bool {
+	e := p.live[id]
+	if e == nil {
+		w, waits := p.waiting[id]
+		if waits {
+			p.rouse(id, w, m)
+		}
+		return waits
 	}
+	if e.away() {
+		p.hold(e, m)
+	} else {
+		p.tree.Tell(e.pid, m)
+	}
+	return true
 }
 
 // report hands a worker's report to its execution. Reports of what is not live
 // are looked up: a repetition is acknowledged, anything else kept as evidence.
 func (p *partition) report(m *messages.Report) {
-	if e := p.live[m.Token.Execution]; e != nil {
-		p.tree.Tell(e.pid, m)
-		return
-	}
-	if p.loaded && m.Kind != messages.Started && m.Kind != messages.NotMine {
+	if !p.deliver(m.Token.Execution, m) && p.loaded && m.Kind != messages.Started && m.Kind != messages.NotMine {
 		p.read(m.Token.Execution, m)
 	}
 }
@@ -44,8 +51,7 @@ func (p *partition) report(m *messages.Report) {
 func (p *partition) addStray(m *read) {
 	r := m.stray
 	switch {
-	case p.live[m.id] != nil: // it was being loaded
-		p.tree.Tell(p.live[m.id].pid, r)
+	case p.deliver(m.id, r): // it was being loaded
 		return
 	case m.err != nil && attune.KindOf(m.err) != attune.NotFound:
 		return // the worker repeats it
@@ -61,22 +67,24 @@ func (p *partition) addStray(m *read) {
 // cancel hands a request to its execution. What is not live is for the caller
 // to look up: it has ended, or never was.
 func (p *partition) cancel(m *messages.Cancel) {
-	switch e := p.live[m.ID]; {
-	case e != nil:
-		p.tree.Tell(e.pid, m)
+	switch {
+	case p.deliver(m.ID, m):
 	case !p.loaded:
-		m.Reply(nil, &attune.Error{Kind: attune.Unavailable, Code: "loading", Message: "the partition is being loaded", Try: "again in a moment"})
+		m.Reply(nil, errLoading)
 	default:
-		m.Reply(nil, &attune.Error{Kind: attune.NotFound, Code: "not_live", Message: fmt.Sprintf("%s is not live", m.ID)})
+		m.Reply(nil, notLive(m.ID))
 	}
+}
+
+var errLoading = &attune.Error{Kind: attune.Unavailable, Code: "loading", Message: "the execution is being loaded", Try: "again in a moment"}
+
+func notLive(id attune.ExecutionID) error {
+	return &attune.Error{Kind: attune.NotFound, Code: "not_live", Message: fmt.Sprintf("%s is not live", id)}
 }
 
 // checkSlot answers the audit of a worker's actor for executions that are gone.
 func (p *partition) checkSlot(m *messages.SlotTaken) {
-	switch e := p.live[m.Token.Execution]; {
-	case e != nil:
-		p.tree.Tell(e.pid, m)
-	case p.loaded:
+	if !p.deliver(m.Token.Execution, m) && p.loaded {
 		p.tree.Tell(p.tree.Workers, &messages.FreeSlot{Token: m.Token, Worker: m.Worker, Incarnation: m.Incarnation})
 	}
 }

@@ -41,7 +41,7 @@ func (l *load) inFlight() int { return len(l.placed) + l.before }
 type run struct {
 	place   *messages.Place
 	arrival int64
-	gone    bool // withdrawn or placed; skipped in its queue
+	gone    bool // withdrawn; skipped in its queue
 }
 
 // New is a node's scheduler.
@@ -175,7 +175,7 @@ func (s *Scheduler) explain(runner string) string {
 
 func (s *Scheduler) withdraw(id attune.ExecutionID) {
 	if r := s.waiting[id]; r != nil {
-		r.gone = true
+		s.queues[r.place.Runner].withdraw(r)
 		delete(s.waiting, id)
 	}
 }

@@ -218,7 +218,8 @@ func standing(x api.ExecutionView) string {
 	if x.Status == attune.Stopping.String() && x.Cause != "" {
 		text += " (" + x.Cause + ")"
 	}
-	if x.Worker != "" {
+	waits := x.Status == attune.Delayed.String() || x.Status == attune.Scheduling.String()
+	if x.Worker != "" && !waits {
 		text += " on worker " + x.Worker
 	}
 	if x.Attempt > 1 {

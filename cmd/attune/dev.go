@@ -29,6 +29,8 @@ type devOptions struct {
 	// Slots is how many attempts the built-in worker runs at a time; 0 is its
 	// own default.
 	Slots int
+	// MaxLive is how many executions may live; 0 is the node's own default.
+	MaxLive int
 	// TraceTo is the URL of an OpenTelemetry collector, or empty; TraceSample
 	// the share of traces it gets.
 	TraceTo     string
@@ -66,6 +68,9 @@ func (p *program) devCommand() *cobra.Command {
 			if o.Slots < 0 {
 				return usage("--slots is below zero", "--slots 8")
 			}
+			if o.MaxLive < 0 {
+				return usage("--max-live is below zero", "--max-live 1000000")
+			}
 			if o.TraceTo == "" {
 				o.TraceTo = collector(p.env)
 			}
@@ -86,6 +91,7 @@ func (p *program) devCommand() *cobra.Command {
 	f.StringArrayVar(&o.Configs, "configs", nil, "folder of pack configurations, PACK.yaml; may be given several times")
 	f.BoolVar(&o.AnyPayload, "any-payload", false, "take events that do not fit the payload_schema of their trigger")
 	f.IntVar(&o.Slots, "slots", 0, "how many actions run at a time; 0 chooses by the machine")
+	f.IntVar(&o.MaxLive, "max-live", 0, "how many executions may wait and run; 0 is 1,000,000")
 	f.StringVar(&memory, "max-memory", "", "the most memory of one attempt, such as 512MiB; none without")
 	f.IntVar(&o.Limits.Processes, "max-processes", 0, "the most processes and threads of one attempt; 0 is no limit")
 	f.Float64Var(&o.Limits.CPU, "max-cpu", 0, "the most processors of one attempt, such as 1.5; 0 is no limit")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,9 @@ import (
 
 type runOptions struct {
 	json, timeout, dedupe string
+	deadline, after       string
+	retry                 string
+	retryDelay            time.Duration
 	detach                bool
 	wait                  time.Duration
 }
@@ -37,6 +41,10 @@ Ctrl-C detaches: the execution goes on.`,
 	f.StringVar(&o.json, "json", "", "parameters as a JSON object, or @FILE (@- is standard input)")
 	f.BoolVar(&o.detach, "detach", false, "print the id and do not wait")
 	f.StringVar(&o.timeout, "timeout", "", "limit of one attempt, such as 90s; else that of the action")
+	f.StringVar(&o.deadline, "deadline", "", "limit of the whole execution: 10m from now, or a time; else that of the action")
+	f.StringVar(&o.retry, "retry", "", "number of attempts, or a JSON object as in a pack; else that of the action")
+	f.DurationVar(&o.retryDelay, "retry-delay", 0, "with a number in --retry: the pause before the next attempt")
+	f.StringVar(&o.after, "after", "", "do not start before: 10m from now, or a time")
 	f.DurationVar(&o.wait, "wait", 0, "how long to wait for the end; the execution goes on, exit code 124")
 	f.StringVar(&o.dedupe, "dedupe", "", "key that makes repetitions of this command one execution")
 	return c
@@ -47,12 +55,16 @@ func (p *program) run(ctx context.Context, action string, args []string, o runOp
 	if err != nil {
 		return err
 	}
+	retry, err := o.retryDocument()
+	if err != nil {
+		return err
+	}
 	c, err := p.connect()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	x, err := c.Run(ctx, api.RunRequest{Action: action, Parameters: parameters, Timeout: o.timeout, Dedupe: o.dedupe})
+	x, err := c.Run(ctx, api.RunRequest{Action: action, Parameters: parameters, Timeout: o.timeout, Deadline: o.deadline, Retry: retry, At: o.after, Dedupe: o.dedupe})
 	if err != nil {
 		return err
 	}
@@ -74,6 +86,25 @@ func (p *program) run(ctx context.Context, action string, args []string, o runOp
 		return err
 	}
 	return outcome(last)
+}
+
+// retryDocument is what --retry and --retry-delay say, in JSON.
+func (o runOptions) retryDocument() (json.RawMessage, error) {
+	switch {
+	case o.retry == "" && o.retryDelay != 0:
+		return nil, usage("--retry-delay says nothing without --retry", "--retry 3 --retry-delay 10s")
+	case o.retry == "":
+		return nil, nil
+	case !json.Valid([]byte(o.retry)):
+		return nil, usage("--retry is neither a number nor JSON: "+o.retry, `--retry 3, or --retry '{"max_attempts": 3, "delay": "10s"}'`)
+	case o.retryDelay == 0:
+		return json.RawMessage(o.retry), nil
+	}
+	n, err := strconv.Atoi(o.retry)
+	if err != nil {
+		return nil, usage("--retry-delay goes with a number in --retry; an object says the delay itself", "--retry 3 --retry-delay 10s")
+	}
+	return json.Marshal(map[string]any{"max_attempts": n, "delay": o.retryDelay.String()})
 }
 
 // showEnd writes what an execution came to. In a table that is its result,

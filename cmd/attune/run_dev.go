@@ -46,7 +46,7 @@ func runDev(ctx context.Context, o devOptions) error {
 	}
 	defer spans.close(ctx, log)
 	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: []*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, Folders: folders(o),
-		PacksChanged: tellChanges(o.Streams.talk), Slots: o.Slots, Keep: o.Keep, Version: versionText(), APIURL: url,
+		PacksChanged: tellChanges(o.Streams.talk), Slots: o.Slots, MaxLive: o.MaxLive, Keep: o.Keep, Version: versionText(), APIURL: url,
 		KeeperArgs: []string{keeperWord}, Limits: o.Limits, AllowHTTP: o.AllowHTTP, Log: log, Traces: spans.node()})
 	if err != nil {
 		return err

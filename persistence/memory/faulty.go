@@ -156,9 +156,9 @@ func (f *Faulty) TakeOver(ctx context.Context, from, by string, partitions []int
 	return throughErr(f, "TakeOver", func() error { return f.store.TakeOver(ctx, from, by, partitions) })
 }
 
-// LiveExecutions implements [persistence.Loader].
-func (f *Faulty) LiveExecutions(ctx context.Context, partition int, after attune.ExecutionID, limit int) ([]*attune.Execution, error) {
-	return through(f, "LiveExecutions", func() ([]*attune.Execution, error) { return f.store.LiveExecutions(ctx, partition, after, limit) })
+// Live implements [persistence.Loader].
+func (f *Faulty) Live(ctx context.Context, partition int, after attune.ExecutionID, limit int) ([]persistence.Live, error) {
+	return through(f, "Live", func() ([]persistence.Live, error) { return f.store.Live(ctx, partition, after, limit) })
 }
 
 // UnevaluatedEvents implements [persistence.Loader].

@@ -10,22 +10,23 @@ import (
 	"github.com/attune-automation/attune/persistence"
 )
 
-// LiveExecutions implements [persistence.Loader].
-func (s *Store) LiveExecutions(ctx context.Context, partition int, after attune.ExecutionID, limit int) ([]*attune.Execution, error) {
+// Live implements [persistence.Loader].
+func (s *Store) Live(ctx context.Context, partition int, after attune.ExecutionID, limit int) (page []persistence.Live, err error) {
 	if err := s.begin(ctx, "load live executions"); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
 	live := s.partitions[partition].live
 	n, _ := slices.BinarySearch(live, after+1)
-	return s.copies(live[n:], limit), nil
-}
-
-func (s *Store) copies(ids []attune.ExecutionID, limit int) (page []*attune.Execution) {
-	for _, id := range ids[:min(len(ids), limit)] {
-		page = append(page, copyExecution(s.executions.rows[id].row))
+	for _, id := range live[n:min(len(live), n+limit)] {
+		x := s.executions.rows[id].row
+		l := persistence.LiveOf(x)
+		if !l.OnlyWaits() {
+			l.Whole = copyExecution(x)
+		}
+		page = append(page, l)
 	}
-	return page
+	return page, nil
 }
 
 // UnevaluatedEvents implements [persistence.Loader].

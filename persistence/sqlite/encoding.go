@@ -3,7 +3,9 @@ package sqlite
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
+	"unique"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/persistence"
@@ -57,6 +59,39 @@ func (e *encoder) failure(f *attune.Failure) {
 	e.text(f.Detail)
 }
 
+// retry writes 0 where there is none.
+func (e *encoder) retry(r attune.RetryPolicy) {
+	e.int(int64(r.MaxAttempts))
+	if r.MaxAttempts == 0 {
+		return
+	}
+	e.int(int64(len(r.On)))
+	for _, s := range r.On {
+		e.int(int64(s))
+	}
+	e.int(int64(r.Delay))
+	e.int(int64(r.Backoff))
+	e.int(int64(r.MaxDelay))
+	e.int(int64(math.Float64bits(r.Jitter)))
+}
+
+// retry reads none where a row ends before it: it was written by a program that
+// knew of no retries.
+func (d *decoder) retry() (r attune.RetryPolicy) {
+	if len(d.b) == 0 {
+		return r
+	}
+	if r.MaxAttempts = int(d.int()); r.MaxAttempts == 0 {
+		return r
+	}
+	for n := d.int(); n > 0 && !d.fault; n-- {
+		r.On = append(r.On, attune.Status(d.int()))
+	}
+	r.Delay, r.Backoff, r.MaxDelay = attune.Span(d.int()), attune.Backoff(d.int()), attune.Span(d.int())
+	r.Jitter = math.Float64frombits(uint64(d.int()))
+	return r
+}
+
 // decoder reads what an encoder wrote. After a fault it reads zeros.
 type decoder struct {
 	b     []byte
@@ -92,6 +127,16 @@ func (d *decoder) text() string {
 	s := string(d.b[n : n+int(size)])
 	d.b = d.b[n+int(size):]
 	return s
+}
+
+// skip passes over a text.
+func (d *decoder) skip() {
+	size, n := binary.Uvarint(d.b)
+	if n <= 0 || uint64(len(d.b)-n) < size {
+		d.b, d.fault = nil, true
+		return
+	}
+	d.b = d.b[n+int(size):]
 }
 
 func (d *decoder) time() time.Time { return persistence.FromMillis(d.int()) }
@@ -167,6 +212,7 @@ func (e *encoder) executionSpec(v *attune.Execution) []byte {
 	e.time(v.Limits.Deadline)
 	e.time(v.Requested)
 	e.int(int64(v.RerunOf))
+	e.retry(v.Limits.Retry)
 	return e.end()
 }
 
@@ -193,6 +239,7 @@ func decodeExecution(spec, state []byte, v *attune.Execution) error {
 	if d.more() {
 		v.RerunOf = attune.ExecutionID(d.int())
 	}
+	v.Limits.Retry = d.retry()
 	if err := d.err(); err != nil {
 		return err
 	}
@@ -206,5 +253,31 @@ func decodeExecution(spec, state []byte, v *attune.Execution) error {
 	if h := d.text(); h != "" {
 		v.History = attune.History(h)
 	}
+	return d.err()
+}
+
+// decodeLive skips what one that only waits is not asked for.
+func decodeLive(spec, state []byte, l *persistence.Live) error {
+	d := newDecoder(spec)
+	d.skip()
+	l.Runner = unique.Make(d.text()).Value() // a million rows have a few
+	d.int()
+	for range 3 {
+		d.skip()
+	}
+	l.Limits = attune.Limits{Timeout: time.Duration(d.int()), Grace: time.Duration(d.int()), Deadline: d.time()}
+	d.time()
+	if d.more() {
+		d.int()
+	}
+	l.Limits.Retry = d.retry()
+	if err := d.err(); err != nil {
+		return err
+	}
+	d = newDecoder(state)
+	d.int()
+	l.Attempt = int(d.int())
+	d.skip()
+	l.Until = d.time()
 	return d.err()
 }

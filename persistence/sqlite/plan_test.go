@@ -51,12 +51,12 @@ func TestPlans(t *testing.T) {
 	}
 	for query, want := range map[string]string{
 		"SELECT max(finish_number) FROM execution WHERE (id >> 12) & 1023 = 3 AND finish_number > 0": "SEARCH execution USING COVERING INDEX execution_end",
-		partitionRows:                     "SEARCH execution USING COVERING INDEX execution_end (<expr>=? AND finish_number>?)",
-		finishHigh:                        "SEARCH execution USING COVERING INDEX execution_end (<expr>=? AND finish_number>?)",
-		belowEvents:                       "SEARCH x USING COVERING INDEX execution_parent (parent=?)",
-		printedBy:                         "SEARCH output USING COVERING INDEX sqlite_autoindex_output_1 (execution>? AND execution<?)",
-		executionColumns + liveExecutions: "SEARCH execution USING INDEX execution_live",
-		executionColumns + unannounced:    "SEARCH execution USING INDEX execution_end",
+		partitionRows:                  "SEARCH execution USING COVERING INDEX execution_end (<expr>=? AND finish_number>?)",
+		finishHigh:                     "SEARCH execution USING COVERING INDEX execution_end (<expr>=? AND finish_number>?)",
+		belowEvents:                    "SEARCH x USING COVERING INDEX execution_parent (parent=?)",
+		printedBy:                      "SEARCH output USING COVERING INDEX sqlite_autoindex_output_1 (execution>? AND execution<?)",
+		liveColumns + liveExecutions:   "SEARCH execution USING INDEX execution_live",
+		executionColumns + unannounced: "SEARCH execution USING INDEX execution_end",
 		enforcementColumns + "WHERE id < 9 AND event = 7 ORDER BY id DESC LIMIT 10": "USING INDEX enforcement_pair",
 	} {
 		if got := plan(query, make([]any, strings.Count(query, "?"))...); !strings.Contains(got, want) || strings.Contains(query, "live") && strings.Contains(got, "TEMP B-TREE") {

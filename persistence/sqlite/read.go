@@ -37,6 +37,7 @@ const (
 	executionColumns   = "SELECT id, version, status, finished, finish_number, event, enforcement, parent, action, rule, trigger, worker, incarnation, " +
 		"parameters, spec, state, result FROM execution "
 
+	liveColumns    = "SELECT id, status, spec, state FROM execution "
 	liveExecutions = "INDEXED BY execution_live WHERE (id >> 12) & 1023 = ? AND id > ? AND finished IS NULL ORDER BY id LIMIT ?"
 	unannounced    = "INDEXED BY execution_end WHERE (id >> 12) & 1023 = ? AND finish_number > 0 AND finish_number > ? ORDER BY finish_number, id LIMIT ?"
 )
@@ -114,9 +115,26 @@ func (s *Store) Execution(ctx context.Context, id attune.ExecutionID) (*attune.E
 	return one(page, err, "execution "+id.String())
 }
 
-// LiveExecutions implements [persistence.Loader].
-func (s *Store) LiveExecutions(ctx context.Context, partition int, after attune.ExecutionID, limit int) ([]*attune.Execution, error) {
-	return s.executions(ctx, "load live executions", liveExecutions, partition, int64(after), limit)
+// Live implements [persistence.Loader].
+func (s *Store) Live(ctx context.Context, partition int, after attune.ExecutionID, limit int) (page []persistence.Live, err error) {
+	err = s.read(ctx, "load live executions", liveColumns+liveExecutions, []any{partition, int64(after), limit}, func(scan func(...any) error) error {
+		var l persistence.Live
+		var spec, state sql.RawBytes
+		if err := scan(&l.ID, &l.Status, &spec, &state); err != nil {
+			return err
+		}
+		if err := decodeLive(spec, state, &l); err != nil {
+			return err
+		}
+		page = append(page, l)
+		return nil
+	})
+	for i := 0; err == nil && i < len(page); i++ {
+		if !page[i].OnlyWaits() {
+			page[i].Whole, err = s.Execution(ctx, page[i].ID)
+		}
+	}
+	return page, err
 }
 
 // UnevaluatedEvents implements [persistence.Loader].

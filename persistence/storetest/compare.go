@@ -247,7 +247,7 @@ func (d *driver) all() {
 	d.each("partitions", func(s persistence.Store) any { return page(s.PartitionRows(d.ctx)) })
 	d.each("on w#1", func(s persistence.Store) any { return page(s.ExecutionsOn(d.ctx, "w#1")) })
 	for p := range 4 {
-		d.each("live", func(s persistence.Store) any { return page(s.LiveExecutions(d.ctx, p, 0, 500)) })
+		d.each("live", func(s persistence.Store) any { return page(s.Live(d.ctx, p, 0, 500)) })
 		d.each("unevaluated", func(s persistence.Store) any { return page(s.UnevaluatedEvents(d.ctx, p, 500)) })
 		d.each("unannounced", func(s persistence.Store) any { return page(s.Unannounced(d.ctx, p, int64(p), 500)) })
 	}

@@ -22,7 +22,7 @@ var loadCases = map[string]func(f *fixture){
 		var got []attune.ExecutionID
 		var after attune.ExecutionID
 		for {
-			page, err := f.s.LiveExecutions(f.ctx, 6, after, 7)
+			page, err := f.s.Live(f.ctx, 6, after, 7)
 			f.ok(err)
 			for _, x := range page {
 				got = append(got, x.ID)
@@ -34,14 +34,19 @@ var loadCases = map[string]func(f *fixture){
 		}
 		same(f, "live executions", got, want)
 	},
-	"a live execution is loaded whole": func(f *fixture) {
-		a := f.group(6, "a")
-		f.flush(a)
+	"of one that only waits is loaded what it is given a slot by, others whole": func(f *fixture) {
+		a, b := f.group(6, "a"), f.direct(6, "")
+		b.Executions[0].Limits = attune.Limits{}
+		f.flush(a, b)
 		x := assigned(a.Executions[0], "w1", "w1#1")
 		f.flush(save(x))
-		page, err := f.s.LiveExecutions(f.ctx, 6, 0, 10)
+		page, err := f.s.Live(f.ctx, 6, 0, 10)
 		f.ok(err)
-		same(f, "page", page, []*attune.Execution{x})
+		y := b.Executions[0]
+		same(f, "page", page, []persistence.Live{
+			{ID: x.ID, Status: attune.Scheduled, Attempt: 1, Runner: x.Runner, Limits: x.Limits, Until: x.Until, Whole: x},
+			{ID: y.ID, Status: y.Status, Runner: y.Runner, Until: y.Until},
+		})
 	},
 	"unevaluated events are limited, by id": func(f *fixture) {
 		var want []attune.EventID

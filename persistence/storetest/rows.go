@@ -56,7 +56,9 @@ func (f *fixture) newExecution(partition int) *attune.Execution {
 	x := &attune.Execution{
 		ID: id, Requested: at(2), Action: "core.local", ActionHash: "hash-of-core.local", Runner: "local-shell-cmd",
 		Parameters: []byte(`{"cmd": "echo hello", "env": {}}`), Root: id, Chain: chain(id),
-		RerunOf: id + 1, Limits: attune.Limits{Timeout: 90 * time.Second, Grace: 10 * time.Second, Deadline: at(1_000_000)},
+		RerunOf: id + 1, Limits: attune.Limits{Timeout: 90 * time.Second, Grace: 10 * time.Second, Deadline: at(1_000_000),
+			Retry: attune.RetryPolicy{MaxAttempts: 3, On: []attune.Status{attune.Failed, attune.Abandoned}, Delay: attune.Span(1500 * time.Millisecond),
+				Backoff: attune.Exponential, MaxDelay: attune.Span(time.Hour), Jitter: 0.1}},
 		Version: 1, Status: attune.Requested,
 	}
 	apply(x, attune.Input{Signal: attune.Admit, At: at(1), Reason: "waits for a worker", Until: at(60_000)})

@@ -24,8 +24,19 @@ func main() {
 	flag.IntVar(&o.Idle, "idle", 20_000, "live executions held for the heap figure")
 	flag.BoolVar(&o.JSON, "json", false, "print JSON instead of text")
 	flag.StringVar(&o.Dir, "dir", "", "where the data folder is made; the system's place for temporary files by default")
+	flag.IntVar(&o.Waiting, "waiting", 0, "measure that many executions that only wait, and nothing else")
+	flag.IntVar(&o.Woken, "woken", 20_000, "with -waiting: how many come to their moments, a thousand a second")
+	flag.BoolVar(&o.Slot, "slot", false, "with -waiting: they wait for a slot that nobody has, not for a moment")
+	flag.StringVar(&o.Phase, "phase", "", "with -waiting: one phase, on a given folder; the command calls itself with it")
 	flag.Parse()
-	if err := bench(context.Background(), o); err != nil {
+	run := bench
+	switch {
+	case o.Phase != "":
+		run = waitPhase
+	case o.Waiting > 0:
+		run = wait
+	}
+	if err := run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -33,8 +44,9 @@ func main() {
 
 type options struct {
 	Count, Alone, Idle int
-	JSON               bool
-	Dir                string
+	Waiting, Woken     int
+	JSON, Slot         bool
+	Dir, Phase         string
 }
 
 func bench(ctx context.Context, o options) error {
@@ -50,6 +62,9 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	if err := withRig(ctx, o.Dir, func(rig *rig) error { return r.idle(ctx, rig, o.Idle) }); err != nil {
+		return err
+	}
+	if err := withRig(ctx, o.Dir, func(rig *rig) error { return r.waiting(ctx, rig, 5*o.Idle) }); err != nil {
 		return err
 	}
 	r.end()

@@ -112,6 +112,22 @@ func (r *Report) idle(_ context.Context, rig *rig, n int) error {
 	return nil
 }
 
+// waiting measures the heap of executions that wait for their moment.
+func (r *Report) waiting(_ context.Context, rig *rig, n int) error {
+	before, moment := heap(), time.Now().Add(time.Hour)
+	if err := rig.ask(n, "bench.noop", func(int) time.Time { return moment }, nil); err != nil {
+		return err
+	}
+	for rig.executions() > 0 { // their actors end
+		time.Sleep(time.Millisecond)
+	}
+	r.HeapPerWaiting = float64(heap()-before) / float64(n)
+	return nil
+}
+
+// executions counts those that have an actor.
+func (r *rig) executions() int { return r.node.Tree().Census().Kinds()["execution"] }
+
 func percentiles(times []time.Duration) (p50, p99 time.Duration) {
 	slices.Sort(times)
 	return times[len(times)/2], times[len(times)*99/100]

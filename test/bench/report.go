@@ -33,6 +33,8 @@ type Report struct {
 	Allocated   float64 `json:"bytes_allocated_per_execution"`
 	// HeapPerIdle is bytes of heap per live execution that waits.
 	HeapPerIdle float64 `json:"heap_bytes_per_idle_execution"`
+	// HeapPerWaiting is bytes of heap per execution that waits for a moment.
+	HeapPerWaiting float64 `json:"heap_bytes_per_waiting_execution"`
 
 	began time.Time
 	busy  time.Duration
@@ -52,6 +54,7 @@ var aims = []struct {
 	{"bytes of log per execution", 8192, func(r *Report) float64 { return r.FileBytes }},
 	{"allocations per execution", 220, func(r *Report) float64 { return r.Allocations }},
 	{"heap bytes per idle execution", 2048, func(r *Report) float64 { return r.HeapPerIdle }},
+	{"heap bytes per waiting execution", 400, func(r *Report) float64 { return r.HeapPerWaiting }},
 }
 
 const slack = 1.5
@@ -73,7 +76,7 @@ func (r *Report) print(w io.Writer) {
 	fmt.Fprintf(w, "latency at half load p50     %10s   p99 %s\n", r.HalfP50.Round(10*time.Microsecond), r.HalfP99.Round(10*time.Microsecond))
 	fmt.Fprintf(w, "bytes allocated/execution    %10.0f\n\n", r.Allocated)
 	for _, a := range aims {
-		fmt.Fprintf(w, "%-30s %10.3f   aim %g, gate %g\n", a.name, a.of(r), a.aim, a.aim*slack)
+		fmt.Fprintf(w, "%-32s %8.3f   aim %g, gate %g\n", a.name, a.of(r), a.aim, a.aim*slack)
 	}
 }
 

@@ -24,6 +24,9 @@ type rig struct {
 	store  *sqlite.Store
 	worker *worker.Worker
 	sent   int
+	open   time.Time // when the node took work
+	// openCPU is what this process had used of the processors by then.
+	openCPU time.Duration
 
 	done chan struct{} // one per completed execution, when counting
 }
@@ -36,6 +39,11 @@ func withRig(ctx context.Context, dir string, use func(*rig) error) error {
 		return err
 	}
 	defer os.RemoveAll(data)
+	return onRig(ctx, data, "1", use)
+}
+
+// onRig is withRig on a data folder that stays.
+func onRig(ctx context.Context, data, incarnation string, use func(*rig) error) error {
 	store, err := sqlite.Open(ctx, sqlite.Config{Dir: data})
 	if err != nil {
 		return err
@@ -44,7 +52,7 @@ func withRig(ctx context.Context, dir string, use func(*rig) error) error {
 	lent, turns, clock, began := &node.Lent{}, node.NewTurns(), node.NewClock(), time.Now()
 	broker := brokermemory.New(brokermemory.Config{})
 	r := &rig{store: store, done: make(chan struct{}, 1<<20)}
-	r.node = node.New(node.Config{Name: "bench", Incarnation: "bench-1"},
+	r.node = node.New(node.Config{Name: "bench", Incarnation: "bench-" + incarnation, MaxLive: 2_000_000},
 		node.Parts{Clock: clock, Lend: lent.Lend, Dispatcher: turns, Store: store, Broker: broker})
 	if err := r.node.SetCatalog(ctx, packs.NewSnapshot([]*attune.Pack{pack()})); err != nil {
 		return err
@@ -55,13 +63,13 @@ func withRig(ctx context.Context, dir string, use func(*rig) error) error {
 	if _, err := broker.Subscribe(messages.Executions, "execution.completed", func(any) { r.done <- struct{}{} }); err != nil {
 		return err
 	}
-	r.worker, err = worker.New(worker.Config{Name: "local", NewIncarnation: func() string { return "local-1" }, Slots: slots, Broker: broker,
+	r.worker, err = worker.New(worker.Config{Name: "local", NewIncarnation: func() string { return "local-" + incarnation }, Slots: slots, Broker: broker,
 		Clock: clock, Mono: func() time.Duration { return time.Since(began) }, Journal: journal.NewMemory(lent.Lend),
 		Runners: map[string]worker.Runner{"noop": runners.Noop{}}})
 	if err != nil {
 		return err
 	}
-	if err := r.settle(ctx); err != nil {
+	if err := r.settle(ctx, "local-"+incarnation); err != nil {
 		return err
 	}
 	failure := use(r)
@@ -75,12 +83,24 @@ func withRig(ctx context.Context, dir string, use func(*rig) error) error {
 	return failure
 }
 
+// loaded reports that no actor is loading.
+func (r *rig) loaded() bool {
+	for _, a := range r.node.Actors() {
+		switch a.State {
+		case "loading", "starting", "claiming", "connecting":
+			return false
+		}
+	}
+	return true
+}
+
 // settle waits until the node is open, then starts the worker and waits until
-// it has a slot for everybody.
-func (r *rig) settle(ctx context.Context) error {
-	for r.node.Ready() != nil {
+// it has a slot for everybody: one of an earlier start must be lost first.
+func (r *rig) settle(ctx context.Context, incarnation string) error {
+	for r.node.Ready() != nil || !r.loaded() {
 		time.Sleep(time.Millisecond)
 	}
+	r.open, r.openCPU = time.Now(), cpuTime()
 	if err := r.worker.Start(); err != nil {
 		return err
 	}
@@ -89,7 +109,7 @@ func (r *rig) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(workers) == 1 && workers[0].State == attune.WorkerAlive {
+		if len(workers) == 1 && workers[0].State == attune.WorkerAlive && workers[0].Incarnation == incarnation {
 			return nil
 		}
 		time.Sleep(time.Millisecond)

@@ -57,9 +57,28 @@ var all = []mutant{
 		pkg: "./test/sim", args: seeds("100"),
 	},
 	{
+		name: "expire is terminal at once",
+		file: "transitions.go",
+		old:  "{Running, Expire, Stopping, CauseTimeout, stop},", broken: "{Running, Expire, TimedOut, NoCause, endAssigned},",
+		pkg: "./test/sim", args: seeds("60"),
+	},
+	{
+		name:   "cancel answered before the seen set",
+		file:   "worker/receive.go",
+		old:    `		w.close(w.admit(to), messages.Report{Kind: messages.Returned, Reason: "it was stopped before it came"})`,
+		broken: `		w.say(to.node, w.report(to, messages.Returned, "it was stopped before it came"))`,
+		pkg:    "./test/sim", args: seeds("300"),
+	},
+	{
+		name: "tries are not counted",
+		file: "retry.go",
+		old:  "	if tries >= r.MaxAttempts {", broken: "	if tries > r.MaxAttempts {",
+		pkg: "./test/sim", args: seeds("20"),
+	},
+	{
 		name: "no moment is ever due",
 		file: "actors/partitions/moments.go",
-		old:  "	e.due = at\n	if at != 0 {", broken: "	e.due = at\n	if at < 0 {",
+		old:  "	e.due = m.At\n	if at := m.At; at != 0 {", broken: "	e.due = m.At\n	if at := m.At; at < 0 {",
 		pkg: "./test/sim", args: seeds("60"),
 	},
 	{

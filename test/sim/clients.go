@@ -17,6 +17,7 @@ type offer struct {
 	ref     string // of the trigger or action
 	fields  string // of the payload, after n and try
 	tries   int64
+	putOff  time.Duration // of a request: how long it is not to start
 	settled bool
 	asking  int // tries under way
 }
@@ -57,17 +58,28 @@ func (o *offer) ask() {
 		s.node.Offer(&attune.Event{Trigger: o.ref, Payload: document, Dedupe: o.Key, Chain: attune.Chain{Principal: "client"}}, answer)
 		return
 	}
-	s.node.Request(o.execution(document), o.Key, answer)
+	s.node.Propose(o.proposal(document, s.process.Now()), o.Key, answer)
 }
 
-// execution is a direct request, as the node makes one of an API call.
-func (o *offer) execution(parameters []byte) *attune.Execution {
+// proposal is a direct request, as the node makes one of an API call.
+func (o *offer) proposal(parameters []byte, now time.Time) messages.Proposal {
 	a, err := catalog().Action(o.ref)
 	if err != nil {
 		panic(err) // the pack is ours
 	}
-	return &attune.Execution{Action: a.Ref, ActionHash: a.Hash, Runner: a.Runner, Parameters: parameters, Status: attune.Requested,
+	x := &attune.Execution{Action: a.Ref, ActionHash: a.Hash, Runner: a.Runner, Parameters: parameters, Status: attune.Requested,
 		Limits: attune.Limits{Timeout: a.Timeout, Grace: time.Second}, Chain: attune.Chain{Principal: "client"}}
+	if a.Retry != nil {
+		x.Limits.Retry = *a.Retry
+	}
+	p := messages.Proposal{Execution: x, Within: time.Duration(a.Deadline)}
+	if o.Within > 0 {
+		p.Within = o.Within
+	}
+	if o.putOff > 0 {
+		p.NotBefore = now.Add(o.putOff)
+	}
+	return p
 }
 
 func (o *offer) answered(try int, a messages.Admitted) {
@@ -124,8 +136,14 @@ func (w *world) load() {
 		add(&offer{Offer: check.Offer{Event: true}, ref: w.trigger(), fields: w.fields()})
 	}
 	for range w.plan.requests {
-		action := []string{"sim.effect", "sim.limited", "sim.rare", "sim.pure"}[w.random.IntN(4)]
-		add(&offer{ref: action})
+		o := &offer{ref: []string{"sim.effect", "sim.limited", "sim.rare", "sim.pure", "sim.third", "sim.hopeless", "sim.tired", "sim.hurried"}[w.random.IntN(8)]}
+		if w.chance(4) {
+			o.Within = w.between(50*time.Millisecond, 20*time.Second).Truncate(time.Millisecond)
+		}
+		if w.chance(4) {
+			o.putOff = w.between(time.Millisecond, 15*time.Second)
+		}
+		add(o)
 	}
 	for range w.plan.cancels {
 		w.after(w.outside, w.between(2*time.Second, w.plan.loadUntil+5*time.Second), w.cancel)

@@ -13,6 +13,9 @@ type plan struct {
 	loadUntil                 time.Duration
 	flood                     bool
 	exclusive                 bool
+	// warm is how many executions of a partition that wait for a slot keep their
+	// actors: few, so that most become passive.
+	warm int
 	// faults are named by what they do; each happens, sooner or later.
 	faults []fault
 	// panics say once in how many messages an actor of a kind panics.
@@ -27,13 +30,13 @@ type fault struct {
 
 // quiet is the plan of a run without faults.
 func quiet() plan {
-	return plan{events: 40, requests: 10, cancels: 3, loadUntil: 20 * time.Second, exclusive: true}
+	return plan{events: 40, requests: 10, cancels: 3, loadUntil: 20 * time.Second, exclusive: true, warm: 2}
 }
 
 // draw makes the plan of a seed.
 func (q *queue) draw() plan {
 	p := plan{events: 45 + q.random.IntN(20), requests: 12 + q.random.IntN(8), cancels: 12, loadUntil: 40 * time.Second,
-		flood: q.chance(8), exclusive: !q.chance(2), panics: map[string]int{}, storeFaults: 30 + q.random.IntN(200)}
+		flood: q.chance(8), exclusive: !q.chance(2), warm: 1 + q.random.IntN(3), panics: map[string]int{}, storeFaults: 30 + q.random.IntN(200)}
 	add := func(word string, most int) {
 		for range q.random.IntN(most + 1) {
 			p.faults = append(p.faults, fault{word, q.between(3*time.Second, 50*time.Second)})

@@ -88,6 +88,10 @@ func (r *recorder) observe(id attune.ExecutionID, writer string) {
 	r.known[id] = x.Version
 	r.world.trace("stored %s version %d %s attempt %d", id, x.Version, x.Status, x.Attempt)
 	r.versions = append(r.versions, check.Version{Execution: executionRow(x), Seq: r.world.next(), Writer: writer})
+	r.world.count("retry", x.Status == attune.Delayed && x.Attempt > 0)
+	r.world.count("start put off", x.Status == attune.Delayed && x.Attempt == 0)
+	r.world.count("deadline passed", x.Failure != nil && x.Failure.Code == "deadline")
+	r.world.count("retried and completed", x.Status == attune.Completed && x.Attempt > 1)
 	if x.Status.Terminal() {
 		delete(r.live, id)
 	} else {
@@ -153,7 +157,7 @@ func (w *world) listen() error {
 
 func executionRow(x *attune.Execution) check.Execution {
 	row := check.Execution{ID: int64(x.ID), Action: x.Action, Parameters: string(x.Parameters), Rule: x.Rule, Event: int64(x.Event),
-		Enforcement: int64(x.Enforcement), Version: x.Version, Status: x.Status.String(), Cause: x.Cause.String(), Attempt: x.Attempt,
+		Enforcement: int64(x.Enforcement), Requested: x.Requested, Deadline: x.Limits.Deadline, Version: x.Version, Status: x.Status.String(), Cause: x.Cause.String(), Attempt: x.Attempt,
 		Worker: x.Worker, Incarnation: x.Incarnation, Reason: x.Reason, Until: x.Until, Finished: x.Finished, Result: string(x.Result),
 		FinishNumber: x.FinishNumber, History: x.History}
 	if x.Failure != nil {
@@ -165,7 +169,7 @@ func executionRow(x *attune.Execution) check.Execution {
 // collect is everything the checker judges.
 func (w *world) collect() *check.Input {
 	rows := w.store.buried.all(w.store.Rows())
-	in := &check.Input{Plan: w.plan.check(), Counts: w.counts, Rules: ruleTable, EventSeq: w.store.eventSeq, Versions: w.store.versions,
+	in := &check.Input{Plan: w.plan.check(), Counts: w.counts, Rules: ruleTable, Limits: limitTable, EventSeq: w.store.eventSeq, Versions: w.store.versions,
 		Flushes: w.store.flushes, TakeOvers: w.store.taken, Announced: w.announcements}
 	for _, e := range rows.Events {
 		in.Events = append(in.Events, check.Event{ID: int64(e.ID), Trigger: e.Trigger, Payload: string(e.Payload), Dedupe: e.Dedupe, Evaluated: e.Evaluated})

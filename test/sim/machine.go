@@ -210,13 +210,20 @@ func (r *runner) fate(d *messages.Dispatch) (time.Duration, string, *worker.Even
 	case n < 8:
 		lasts = w.between(3*time.Second, 40*time.Second)
 	}
+	if d.Action == "sim.tired" && w.chance(2) {
+		lasts = w.between(2*time.Second, 10*time.Second)
+	}
 	if limit := d.Timeout; limit > 0 && lasts > limit {
 		if !w.chance(3) { // else nobody enforces it here, and the owner must
 			return limit, "timed out", &worker.Event{Kind: worker.Ended, End: messages.TimedOutRun,
 				Failure: &attune.Failure{Code: "timeout", Message: "it ran longer than its limit"}}
 		}
 	}
-	switch w.random.IntN(20) {
+	of20 := w.random.IntN(20)
+	if d.Action == "sim.hopeless" || d.Action == "sim.third" && d.Token.Attempt < 3 || d.Action == "sim.hurried" && of20 < 16 {
+		of20 = 0
+	}
+	switch of20 {
 	case 0, 1:
 		return lasts, "failed", &worker.Event{Kind: worker.Ended, End: messages.FailedRun, Failure: &attune.Failure{Code: "exit_code", Message: "it ended with 1"}}
 	case 2:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/node"
 	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/persistence/memory"
@@ -31,7 +32,7 @@ func (w *world) boot() {
 	s.link = w.connect(s.process)
 	store := &nodeStore{world: w}
 	store.Faulty = memory.NewFaulty(w.store, store.decide)
-	s.node = node.New(node.Config{Name: "n", Incarnation: name}, node.Parts{Clock: s.process, Lend: s.process.lend,
+	s.node = node.New(node.Config{Name: "n", Incarnation: name, Warm: w.plan.warm}, node.Parts{Clock: s.process, Lend: s.process.lend,
 		Dispatcher: s.process, Store: store, Broker: s.link, Observe: s.observe})
 	err := s.node.SetCatalog(context.Background(), catalog())
 	if err == nil {
@@ -105,6 +106,8 @@ func (s *server) observe(path, kind string, message any) {
 		}
 		w.trace("%s %s <- %s %s", s.process.name, path, reflect.TypeOf(message), about)
 	}
+	_, passive := message.(*messages.Passive)
+	w.count("passive", passive)
 	switch {
 	case w.calm:
 	case w.poisoned[path] > 0:

@@ -80,7 +80,7 @@ func together(t *testing.T, total map[string]int) {
 	for _, word := range []string{"node crash", "node freeze", "node failed", "thaw", "fenced flush", "take-over", "worker crash", "worker machine crash",
 		"worker freeze", "worker drain", "drained", "store outage", "store away", "unknown commit", "conflict", "link outage", "message lost",
 		"message doubled", "message late", "answer lost", "duplicate", "slice", "cancel answered", "run killed", "keeper fault", "unstorable result",
-		"poison", "prune", "event pruned", "pass answered", "panic of execution", "panic of partition", "panic of partitions", "panic of scheduler", "panic of worker", "panic of workers",
+		"poison", "retry", "retried and completed", "deadline passed", "start put off", "passive", "prune", "event pruned", "pass answered", "panic of execution", "panic of partition", "panic of partitions", "panic of scheduler", "panic of worker", "panic of workers",
 		"panic of broker", "panic of rules", "panic of output", "panic of retention", "panic of writer", "panic of lease"} {
 		if total[word] == 0 {
 			t.Errorf("all seeds together never met: %s", word)

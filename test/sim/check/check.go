@@ -23,6 +23,7 @@ func Check(in *Input) []string {
 	c.rules()
 	c.histories()
 	c.starts()
+	c.times()
 	c.reports()
 	c.waiting()
 	c.announcements()

@@ -82,6 +82,108 @@ func sound() *check.Input {
 	return in
 }
 
+// The steps of a life with a second attempt: a pause of 2 s between them.
+var (
+	again   = written{signal: 9, to: 2, millis: 1003, attempt: 1}
+	readmit = written{signal: 1, to: 3, millis: 3003, attempt: 1}
+	second  = written{signal: 3, to: 4, flags: 2, millis: 3004, attempt: 2, texts: []string{"w", "w-1"}}
+	fail    = written{signal: 7, to: 9, millis: 3005, attempt: 2}
+)
+
+func millis(n int) time.Time {
+	return time.Date(2025, time.January, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Millisecond)
+}
+
+// retried is sound with one more direct request, whose first attempt fails, and
+// the second, which is the last.
+func retried() *check.Input {
+	in := sound()
+	in.Limits = map[string]check.Limits{"b": {Within: time.Minute, MaxAttempts: 2, On: []string{"failed"}, Delay: 2 * time.Second, Backoff: "constant", MaxDelay: time.Hour}}
+	in.Offers = append(in.Offers, check.Offer{N: 3, Tries: []check.Try{{Try: 1, Outcome: check.Acknowledged, ID: 23, Seq: 51}}})
+	x := check.Execution{ID: 23, Action: "b", Parameters: `{"n":3,"try":1}`, Requested: millis(1000), Deadline: millis(61_000), Worker: "w", Incarnation: "w-1"}
+	store := func(seq int64, status string, attempt int, until time.Time, steps ...written) {
+		x.Version++
+		x.Status, x.Attempt, x.Until, x.History = status, attempt, until, history(steps...)
+		if status == "delayed" {
+			x.Reason = "trying again"
+		} else {
+			x.Reason = ""
+		}
+		in.Versions = append(in.Versions, check.Version{Execution: x, Seq: seq, Writer: "n-1"})
+	}
+	store(50, "scheduled", 1, moment, admit, assign)
+	store(54, "delayed", 1, millis(3003), admit, assign, start, again)
+	store(56, "scheduled", 2, moment, admit, assign, start, again, readmit, second)
+	x.Finished, x.FinishNumber, x.Failure = millis(3005), 3, "exit_code"
+	store(60, "failed", 2, time.Time{}, admit, assign, start, again, readmit, second, fail)
+	in.Executions = append(in.Executions, x)
+	for i, seq := range []int64{51, 57} {
+		in.Runs = append(in.Runs, check.Run{Execution: 23, Attempt: i + 1, Worker: "w", Incarnation: "w-1", Start: time.Second, End: 2 * time.Second,
+			StartSeq: seq, EndSeq: seq + 2, Outcome: "failed"})
+	}
+	in.Announced = append(in.Announced, check.Announcement{Execution: 23, Version: 4, Status: "failed", Seq: 61})
+	in.Partitions[0].AnnouncedTo, in.Partitions[0].FinishNumber = 3, 3
+	return in
+}
+
+// limits changes what the retried execution should have been held to.
+func limits(in *check.Input, change func(l *check.Limits)) string {
+	l := in.Limits["b"]
+	change(&l)
+	in.Limits["b"] = l
+	return "times"
+}
+
+// ended sets the end of the retried execution.
+func ended(in *check.Input, change func(x *check.Execution)) string {
+	change(&in.Executions[2])
+	change(&in.Versions[7].Execution)
+	return "times"
+}
+
+var forgedRetries = map[string]func(in *check.Input) string{
+	"no try was left":                    func(in *check.Input) string { return limits(in, func(l *check.Limits) { l.MaxAttempts = 1 }) },
+	"a try was left":                     func(in *check.Input) string { return limits(in, func(l *check.Limits) { l.MaxAttempts = 3 }) },
+	"that end is not to be tried again":  func(in *check.Input) string { return limits(in, func(l *check.Limits) { l.On = []string{"timeout"} }) },
+	"the pause was too short":            func(in *check.Input) string { return limits(in, func(l *check.Limits) { l.Delay = 3 * time.Second }) },
+	"another deadline than asked for":    func(in *check.Input) string { return limits(in, func(l *check.Limits) { l.Within = 0 }) },
+	"the caller's deadline is forgotten": func(in *check.Input) string { in.Offers[2].Within = time.Hour; return "times" },
+	"an attempt after the deadline": func(in *check.Input) string {
+		ended(in, func(x *check.Execution) { x.Deadline = millis(3002) })
+		return limits(in, func(l *check.Limits) { l.Within = 2002 * time.Millisecond })
+	},
+	"delayed until before it was": func(in *check.Input) string { in.Versions[5].Until = millis(900); return "times" },
+	"delayed beyond the deadline": func(in *check.Input) string { in.Versions[5].Until = millis(70_000); return "times" },
+	"ended early by its deadline": func(in *check.Input) string {
+		return ended(in, func(x *check.Execution) { x.Failure = "deadline" })
+	},
+	"expired before its deadline": func(in *check.Input) string {
+		return ended(in, func(x *check.Execution) {
+			x.Status, x.Failure = "timeout", "deadline"
+			x.History = history(admit, assign, start, again, written{signal: 11, to: 10, millis: 2000, attempt: 1})
+		})
+	},
+	"the first attempt did not fail": func(in *check.Input) string { in.Runs[2].Outcome = "finished"; return "times" },
+	"it is tried again after a cancel": func(in *check.Input) string {
+		ended(in, func(x *check.Execution) {
+			x.History = history(admit, assign, start, written{signal: 14, to: 7, millis: 1003, attempt: 1}, again, readmit, second, fail)
+		})
+		return "G3"
+	},
+}
+
+func TestForgedRetriesAreFound(t *testing.T) {
+	for _, fault := range check.Check(retried()) {
+		t.Error(fault)
+	}
+	for name, forge := range forgedRetries {
+		t.Run(name, func(t *testing.T) {
+			in := retried()
+			found(t, in, forge(in))
+		})
+	}
+}
+
 func TestASoundRunHasNoFaults(t *testing.T) {
 	for _, fault := range check.Check(sound()) {
 		t.Error(fault)
@@ -94,12 +196,16 @@ func TestForgedRunsAreFound(t *testing.T) {
 	for name, forge := range forged {
 		t.Run(name, func(t *testing.T) {
 			in := sound()
-			promise := forge(in)
-			faults := check.Check(in)
-			if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, promise+": ") }) {
-				t.Errorf("no fault of %s is found, but %q", promise, faults)
-			}
+			found(t, in, forge(in))
 		})
+	}
+}
+
+func found(t *testing.T, in *check.Input, promise string) {
+	t.Helper()
+	faults := check.Check(in)
+	if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, promise+": ") }) {
+		t.Errorf("no fault of %s is found, but %q", promise, faults)
 	}
 }
 

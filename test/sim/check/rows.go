@@ -10,6 +10,9 @@ type Input struct {
 	Counts map[string]int
 	// Rules are the rules the events were judged by.
 	Rules []Rule
+	// Limits are those of each action, by its ref; a rule or an offer may have
+	// others.
+	Limits map[string]Limits
 
 	// What clients did and were told.
 	Offers  []Offer
@@ -54,6 +57,22 @@ type Offer struct {
 	// Key is its dedupe key, or empty.
 	Key   string
 	Tries []Try
+	// Within is its own deadline, from its request on; zero takes the action's.
+	Within time.Duration
+}
+
+// Limits are the times that an execution is held to.
+type Limits struct {
+	// Timeout limits an attempt, Within all of them from the request on; zero is
+	// no limit.
+	Timeout, Within time.Duration
+	// MaxAttempts, On, Delay, Backoff, MaxDelay, Jitter are the retry; On are
+	// failed, timeout, abandoned.
+	MaxAttempts     int
+	On              []string
+	Delay, MaxDelay time.Duration
+	Backoff         string
+	Jitter          float64
 }
 
 // Try is one time it was offered.
@@ -116,6 +135,8 @@ type Execution struct {
 	Parameters         string
 	Rule               string
 	Event, Enforcement int64
+	// Requested is when it was, Deadline the moment it is held to, or zero.
+	Requested, Deadline time.Time
 
 	Version             int64
 	Status, Cause       string

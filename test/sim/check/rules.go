@@ -18,6 +18,8 @@ type Rule struct {
 	// BreaksWithout that they cannot when the payload has no such field.
 	Breaks        bool
 	BreaksWithout string
+	// Limits take the place of the action's retry and deadline, unless nil.
+	Limits *Limits
 }
 
 // verdict is what must become of a rule and an event.
