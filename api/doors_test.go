@@ -235,7 +235,7 @@ func TestEachRouteLetsInWhomItShould(t *testing.T) {
 			}
 			a := answer{Response: &http.Response{}}
 			if d.endless {
-				a.Response = begin(t, w.URL+own.at(path)+d.query, c.secret)
+				a.Response = begin(t, w.URL+own.at(path)+d.query, c.secret) //nolint:bodyclose // begin closes it
 			} else {
 				a = ask(t, method, w.URL+own.at(path)+d.query, c.secret, d.body)
 			}

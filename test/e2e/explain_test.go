@@ -37,7 +37,7 @@ func TestWhyARuleDidNotFire(t *testing.T) {
 	d.stop()
 	d = w.devWith("--packs", examples)
 	contains(t, "the match, after a restart", w.run("rule", "explain", hit).exits(0).out.String(), matched...)
-	contains(t, "the miss, after a restart", w.run("rule", "explain", miss).exits(0).out.String(), append(missed, "judged again now, by the same rules")...)
+	contains(t, "the miss, after a restart", w.run("rule", "explain", miss).exits(0).out.String(), missed...)
 	w.run("rule", "explain", "ev-0000000000001").exits(3)
 
 	file := filepath.Join(w.dir, "draft.yaml")

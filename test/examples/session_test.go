@@ -53,6 +53,7 @@ func open(t *testing.T, program string) *session {
 		"ATTUNE_DATA=" + filepath.Join(dir, "data")}
 	s.shell = exec.Command("bash", "--noprofile", "--norc")
 	s.shell.Dir, s.shell.Env = dir, s.env
+	s.shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what hangs is ended with the shell
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func (s *session) types(command string) (answer []string, code int) {
 	if _, err := fmt.Fprintf(s.in, "{ %s\n} </dev/null\nprintf '\\n%s%%d\\n' $?\n", command, mark); err != nil {
 		s.t.Fatal(err)
 	}
-	late := time.AfterFunc(patience, func() { _ = s.shell.Process.Signal(syscall.SIGKILL) })
+	late := time.AfterFunc(patience, func() { _ = syscall.Kill(-s.shell.Process.Pid, syscall.SIGKILL) })
 	defer late.Stop()
 	for {
 		line, err := s.out.ReadString('\n')
