@@ -15,9 +15,6 @@ type Audit interface {
 	AppendAudit(ctx context.Context, e AuditEntry) error
 	// AuditEntries lists the newest first.
 	AuditEntries(ctx context.Context, q AuditQuery) ([]AuditEntry, error)
-	// PruneAudit deletes up to limit entries from before a time, the oldest
-	// first, and says how many.
-	PruneAudit(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // AuditEntry is one request that changed something, or was denied. It never

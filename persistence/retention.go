@@ -55,11 +55,13 @@ const (
 	LostWorkers Shelf = "lost workers"
 	// OldLeases are those that expired before the age and own nothing.
 	OldLeases Shelf = "leases"
+	// OldAudit is who did what by request, before the age.
+	OldAudit Shelf = "audit"
 )
 
 // Shelves are all of them, in order.
 func Shelves() []Shelf {
-	return []Shelf{Events, Requests, Outputs, DedupeKeys, Definitions, LostWorkers, OldLeases}
+	return []Shelf{Events, Requests, Outputs, DedupeKeys, Definitions, LostWorkers, OldLeases, OldAudit}
 }
 
 // Table is a table of the store, by its name there.
@@ -75,11 +77,12 @@ const (
 	DefinitionTable  Table = "definition"
 	WorkerTable      Table = "worker"
 	LeaseTable       Table = "lease"
+	AuditTable       Table = "audit"
 )
 
 // Tables are all of them, in order.
 func Tables() []Table {
-	return []Table{EventTable, EnforcementTable, ExecutionTable, OutputTable, DedupeTable, DefinitionTable, WorkerTable, LeaseTable}
+	return []Table{EventTable, EnforcementTable, ExecutionTable, OutputTable, DedupeTable, DefinitionTable, WorkerTable, LeaseTable, AuditTable}
 }
 
 // Prune is one slice of a pass over a shelf.

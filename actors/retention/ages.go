@@ -20,6 +20,8 @@ type Ages struct {
 	// Dedupe is the window in which a request that is sent again is the same;
 	// 7 days.
 	Dedupe time.Duration
+	// Audit is for who did what by request; 90 days.
+	Audit time.Duration
 }
 
 // Forever keeps for ever.
@@ -32,7 +34,7 @@ func (a Ages) WithDefaults() Ages {
 	for _, one := range []struct {
 		age    *time.Duration
 		unsaid time.Duration
-	}{{&a.Executions, 30 * day}, {&a.Output, 14 * day}, {&a.Dedupe, 7 * day}} {
+	}{{&a.Executions, 30 * day}, {&a.Output, 14 * day}, {&a.Dedupe, 7 * day}, {&a.Audit, 90 * day}} {
 		if *one.age == 0 {
 			*one.age = one.unsaid
 		}
@@ -52,6 +54,8 @@ func (a Ages) before(shelf persistence.Shelf, now time.Time) (time.Time, bool) {
 		}
 	case persistence.DedupeKeys:
 		age = a.Dedupe
+	case persistence.OldAudit:
+		age = a.Audit
 	}
 	return now.Add(-age), age >= 0
 }

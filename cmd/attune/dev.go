@@ -98,6 +98,7 @@ func (p *program) devCommand() *cobra.Command {
 	f.StringArrayVar(&allow, "allow-http", nil, "`network`, such as 10.1.0.0/16, that http-request may reach although it is private; may be given several times")
 	f.Var(ageFlag{&o.Keep.Executions}, "keep", "how long events and executions are kept after their end: 30d, 12h, forever")
 	f.Var(ageFlag{&o.Keep.Output}, "keep-output", "how long output is kept, at most as long as its execution")
+	f.Var(ageFlag{&o.Keep.Audit}, "keep-audit", "how long the audit is kept")
 	f.Var(ageFlag{&o.Keep.Dedupe}, "keep-dedupe", "how long a dedupe key makes repetitions one")
 	f.StringVar(&o.LogFormat, "log-format", "auto", "auto, json or text; auto is text on a terminal")
 	f.StringVar(&o.TraceTo, "trace-to", "", "URL of an OpenTelemetry collector to send traces to; else that in OTEL_EXPORTER_OTLP_ENDPOINT; else none are sent")

@@ -185,8 +185,8 @@ func isTerminal(w io.Writer) bool {
 
 // banner tells the operator where everything is and what to type next.
 func banner(w io.Writer, s *packs.Snapshot, data, url string, keep retention.Ages) {
-	fmt.Fprintf(w, "attune %s\n  API   %s\n  data  %s\n  keeps executions %s, output %s, dedupe keys %s\n", versionText(), url, data,
-		ageText(keep.Executions), ageText(keep.Output), ageText(keep.Dedupe))
+	fmt.Fprintf(w, "attune %s\n  API   %s\n  data  %s\n  keeps executions %s, output %s, dedupe keys %s, the audit %s\n", versionText(), url, data,
+		ageText(keep.Executions), ageText(keep.Output), ageText(keep.Dedupe), ageText(keep.Audit))
 	for _, p := range s.Packs() {
 		fmt.Fprintf(w, "  pack  %s: %d actions, %d triggers, %d rules\n", p.Ref, len(p.Actions), len(p.Triggers), len(p.Rules))
 		for _, f := range p.Faults {

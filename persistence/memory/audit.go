@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"time"
 
 	"github.com/attune-automation/attune/persistence"
 )
@@ -40,24 +39,4 @@ func (s *Store) AuditEntries(ctx context.Context, q persistence.AuditQuery) (pag
 		}
 	}
 	return page, nil
-}
-
-// PruneAudit implements [persistence.Audit].
-func (s *Store) PruneAudit(ctx context.Context, before time.Time, limit int) (int, error) {
-	if err := s.begin(ctx, "prune the audit"); err != nil {
-		return 0, err
-	}
-	defer s.mu.Unlock()
-	var kept []persistence.AuditEntry
-	pruned := 0
-	for _, e := range s.audit {
-		if pruned < limit && persistence.Millis(e.At) < persistence.Millis(before) {
-			pruned++
-		} else {
-			kept = append(kept, e)
-		}
-	}
-	s.audit = kept
-	s.wrote(pruned, 0)
-	return pruned, nil
 }

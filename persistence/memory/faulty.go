@@ -246,11 +246,6 @@ func (f *Faulty) AuditEntries(ctx context.Context, q persistence.AuditQuery) ([]
 	return through(f, "AuditEntries", func() ([]persistence.AuditEntry, error) { return f.store.AuditEntries(ctx, q) })
 }
 
-// PruneAudit implements [persistence.Audit].
-func (f *Faulty) PruneAudit(ctx context.Context, before time.Time, limit int) (int, error) {
-	return through(f, "PruneAudit", func() (int, error) { return f.store.PruneAudit(ctx, before, limit) })
-}
-
 // AccessTokens implements [persistence.Catalog].
 func (f *Faulty) AccessTokens(ctx context.Context) ([]attune.AccessToken, error) {
 	return through(f, "AccessTokens", func() ([]attune.AccessToken, error) { return f.store.AccessTokens(ctx) })

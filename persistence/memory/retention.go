@@ -47,6 +47,8 @@ func (s *Store) Prune(ctx context.Context, incarnation string, p persistence.Pru
 		d.workers()
 	case persistence.OldLeases:
 		d.leases()
+	case persistence.OldAudit:
+		d.audit(after)
 	}
 	s.wrote(d.deleted, 0)
 	s.stats.Rows -= int64(d.deleted) // they are not rows written
@@ -233,6 +235,31 @@ func (d *pruning) leases() {
 			delete(d.s.leases, l.Incarnation)
 		}
 	}
+}
+
+// audit looks at the oldest entries above after; the first that is not old ends
+// it.
+func (d *pruning) audit(after int64) {
+	var kept []persistence.AuditEntry
+	looked := 0
+	for i, e := range d.s.audit {
+		if e.Number <= after {
+			kept = append(kept, e)
+			continue
+		}
+		if looked == d.Rows || !e.At.Before(d.Before) {
+			kept = append(kept, d.s.audit[i:]...)
+			break
+		}
+		looked++
+		if d.out.Next = strconv.FormatInt(e.Number, 10); !d.gone(persistence.AuditTable, 1) {
+			kept = append(kept, e)
+		}
+	}
+	if looked < d.Rows {
+		d.out.Next = ""
+	}
+	d.s.audit = kept
 }
 
 // Supersede implements [persistence.Retention].

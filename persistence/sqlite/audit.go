@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/attune-automation/attune/persistence"
 )
@@ -52,17 +51,4 @@ func (s *Store) AuditEntries(ctx context.Context, q persistence.AuditQuery) (pag
 		return nil
 	})
 	return page, err
-}
-
-// PruneAudit implements [persistence.Audit].
-func (s *Store) PruneAudit(ctx context.Context, before time.Time, limit int) (pruned int, err error) {
-	err = s.write(ctx, "prune the audit", func(t *tx) error {
-		t.int(persistence.Millis(before))
-		t.int(int64(limit))
-		n, err := t.exec("DELETE FROM audit WHERE number IN (SELECT number FROM audit WHERE at < ? ORDER BY number LIMIT ?)")
-		t.rows += n
-		pruned = int(n)
-		return err
-	})
-	return pruned, err
 }

@@ -38,6 +38,7 @@ func (s *Store) Prune(ctx context.Context, incarnation string, p persistence.Pru
 		persistence.OldLeases: func(ctx context.Context, p persistence.Prune) (*doomed, error) {
 			return s.oldLeases(ctx, p, incarnation)
 		},
+		persistence.OldAudit: s.oldAudit,
 	}[p.Shelf]
 	if look == nil {
 		return out, attune.NewError(attune.Invalid, "unknown_shelf", "there is no shelf "+string(p.Shelf))
@@ -272,6 +273,30 @@ func (s *Store) oldLeases(ctx context.Context, p persistence.Prune, me string) (
 		return &doomed{}, err
 	}
 	return &doomed{deletes: []deletion{{persistence.LeaseTable, "DELETE " + where, args, n[0]}}}, nil
+}
+
+// oldAudit looks at the oldest entries above p.After; the first that is not old
+// ends it.
+func (s *Store) oldAudit(ctx context.Context, p persistence.Prune) (*doomed, error) {
+	after, _ := strconv.ParseInt(p.After, 10, 64)
+	last, old, young := after, int64(0), false
+	const oldest = "SELECT number, at FROM audit WHERE number > ? ORDER BY number LIMIT ?"
+	err := s.read(ctx, "look at the audit", oldest, []any{after, p.Rows}, func(scan func(...any) error) error {
+		var number, at int64
+		err := scan(&number, &at)
+		if young = young || at >= p.Before.UnixMilli(); !young {
+			last, old = number, old+1
+		}
+		return err
+	})
+	if err != nil || old == 0 {
+		return &doomed{}, err
+	}
+	d := &doomed{deletes: []deletion{{persistence.AuditTable, "DELETE FROM audit WHERE number > ? AND number <= ? AND at < ?", []any{after, last, p.Before.UnixMilli()}, old}}}
+	if old == int64(p.Rows) {
+		d.next = strconv.FormatInt(last, 10)
+	}
+	return d, nil
 }
 
 // Supersede implements [persistence.Retention].

@@ -53,10 +53,21 @@ var auditCases = map[string]func(f *fixture){
 		for n := 1; n <= 5; n++ {
 			f.ok(f.s.AppendAudit(f.ctx, entry(n, "ann", "x")))
 		}
-		for _, c := range []struct{ before, limit, pruned int }{{1, 10, 0}, {4, 2, 2}, {4, 2, 1}, {9, 10, 2}} {
-			n, err := f.s.PruneAudit(f.ctx, at(c.before), c.limit)
-			f.ok(err)
-			same(f, fmt.Sprintf("pruned of %+v", c), n, c.pruned)
+		for _, c := range []struct {
+			before, rows, pruned int
+			try                  bool
+		}{{1, 10, 0, false}, {4, 2, 3, true}, {4, 2, 3, false}, {4, 2, 0, false}, {9, 10, 2, false}} {
+			p, pruned := persistence.Prune{Shelf: persistence.OldAudit, Before: at(c.before), Rows: c.rows, Try: c.try}, int64(0)
+			for more := true; more; more = p.After != "" {
+				out, err := f.s.Prune(f.ctx, f.lead, p)
+				f.ok(err)
+				if out.Rows[persistence.AuditTable] > int64(c.rows) {
+					f.Errorf("a slice has %d rows", out.Rows[persistence.AuditTable])
+				}
+				pruned += out.Rows[persistence.AuditTable]
+				p.After = out.Next
+			}
+			same(f, fmt.Sprintf("pruned of %+v", c), pruned, int64(c.pruned))
 		}
 		f.audit(persistence.AuditQuery{Limit: 10})
 		f.ok(f.s.AppendAudit(f.ctx, entry(6, "ann", "x")))
