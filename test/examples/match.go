@@ -18,7 +18,7 @@ var varies = regexp.MustCompile(`\b(?:ev|en|ex|iq)-[0-9a-z]{13}\b` + // an id
 var (
 	idForm = regexp.MustCompile(`\b(?:ev|en|ex|iq)-[0-9a-z]{13}\b`)
 	// progress are lines that a faster or slower machine leaves out.
-	progress = regexp.MustCompile(`^ex-[0-9a-z]{13} (?:scheduling|scheduled|running)\b`)
+	progress = regexp.MustCompile(`^(?:ex-[0-9a-z]{13}|\d{4}-\S+Z ex-[0-9a-z]{13} \S+) (?:scheduling|scheduled|running)\b`)
 )
 
 // names are what the ids of a page stand for.

@@ -19,7 +19,8 @@ func Probe() error {
 	if err := unix.Access(dir, unix.W_OK); err != nil {
 		return fmt.Errorf("%s cannot be written: %w", dir, err)
 	}
-	if dir == "/sys/fs/cgroup" { // the root has no cgroup.kill; its children do
+	// The root, wherever it is mounted, has neither of the two; its children do.
+	if err := unix.Access(filepath.Join(dir, "cgroup.events"), unix.F_OK); errors.Is(err, unix.ENOENT) {
 		return nil
 	}
 	if err := unix.Access(filepath.Join(dir, "cgroup.kill"), unix.F_OK); errors.Is(err, unix.ENOENT) {
