@@ -32,7 +32,7 @@ func FuzzArguments(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, operator, named, placed string, flag bool) {
-		if !utf8.ValidString(operator + named + placed) {
+		if !utf8.ValidString(operator) || !utf8.ValidString(named) || !utf8.ValidString(placed) {
 			return // JSON holds no other
 		}
 		document, err := json.Marshal(map[string]any{"kwarg_op": operator, "flag": flag, "named": named, "placed": placed, "gone": nil})
