@@ -3,8 +3,10 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/api"
@@ -51,6 +53,38 @@ func TestARuleIsApplied(t *testing.T) {
 	shown := ask(t, "GET", w.URL+"/api/v1/rules/demo.on_alert", w.Viewer, "").body
 	shown = strings.ReplaceAll(strings.ReplaceAll(shown, "demo.on_alert", "mine.r"), `"pack":"demo"`, `"pack":"mine"`)
 	ask(t, "PUT", route, w.Admin, strings.ReplaceAll(shown, "********", "new")).into(t, 200, &a)
+}
+
+func TestNoFieldOfARuleIsLostOnItsWay(t *testing.T) {
+	w := apitest.New(t)
+	var got *attune.Rule
+	w.Engine.Apply = func(r *attune.Rule, _ string, _ bool) (api.RuleChange, error) {
+		got = r
+		return api.RuleChange{Change: api.RuleCreated, After: r}, nil
+	}
+	sent := attune.Rule{Ref: "mine.r", Pack: "mine", Description: "d", Enabled: true, Trigger: "demo.alert", TriggerParameters: map[string]string{"a": "b"},
+		Criteria: []attune.Criterion{{Path: "trigger.n", Type: "equals", Pattern: 2.0, At: attune.Position{File: "f", Line: 3}}},
+		Action:   "demo.greet", Parameters: map[string]any{"message": "hi"}, Hash: "h", At: attune.Position{File: "f", Line: 1, Column: 2},
+		Deadline: attune.Span(90 * time.Second), Retry: &attune.RetryPolicy{MaxAttempts: 3, On: []attune.Status{attune.Failed}, Delay: attune.Span(time.Second),
+			Backoff: attune.Exponential, MaxDelay: attune.Span(time.Minute), Jitter: 0.5}}
+	for i, v := 0, reflect.ValueOf(sent); i < v.NumField(); i++ {
+		// Who applied and switched it is not for the sender to say.
+		if name := v.Type().Field(i).Name; v.Field(i).IsZero() && name != "Applied" && name != "Switched" {
+			t.Fatalf("this test sends no %s", name)
+		}
+	}
+	body, err := json.Marshal(api.NewRuleDocument(&sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(t, "PUT", w.URL+"/api/v1/rules/mine.r", w.Admin, string(body)).into(t, 200, &api.AppliedRule{})
+	if !reflect.DeepEqual(got, &sent) {
+		t.Errorf("%+v became %+v", sent, *got)
+	}
+	for field, wrong := range map[string]string{"deadline": `"0s"`, "retry": `{"max_attempts": 0}`} {
+		ask(t, "PUT", w.URL+"/api/v1/rules/mine.r", w.Admin, `{"ref": "mine.r", "trigger": "demo.alert", "action": "demo.greet", "parameters": {"message": "m"}, "`+field+`": `+wrong+`}`).
+			problem(t, 422, "invalid_rule")
+	}
 }
 
 func TestARuleIsNotApplied(t *testing.T) {

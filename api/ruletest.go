@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/expression"
@@ -25,7 +26,11 @@ type RuleDocument struct {
 	Action   string              `json:"action" minLength:"1" maxLength:"1024"`
 	// Parameters is an object; texts in it may be Jinja.
 	Parameters json.RawMessage `json:"parameters,omitempty"`
-	Hash       string          `json:"hash,omitempty"`
+	// Deadline is a duration from the request, such as 10m; Retry an object as in
+	// a pack, or a number of attempts. They take the place of the action's.
+	Deadline string          `json:"deadline,omitempty"`
+	Retry    json.RawMessage `json:"retry,omitempty"`
+	Hash     string          `json:"hash,omitempty"`
 	// At is where faults are told to be.
 	At attune.Position `json:"at,omitzero" required:"false"`
 	// From, Applied, Switched and Faults are shown, and mean nothing in a
@@ -52,6 +57,12 @@ func NewRuleDocument(r *attune.Rule) RuleDocument {
 	if r.Parameters != nil {
 		d.Parameters = rules.AppendJSON(nil, any(r.Parameters))
 	}
+	if r.Deadline > 0 {
+		d.Deadline = time.Duration(r.Deadline).String()
+	}
+	if r.Retry != nil {
+		d.Retry, _ = json.Marshal(r.Retry) // of words and numbers
+	}
 	for _, c := range r.Criteria {
 		d.Criteria = append(d.Criteria, CriterionDocument{c.Path, c.Type, rules.AppendJSON(nil, c.Pattern), c.At})
 	}
@@ -77,7 +88,31 @@ func (d RuleDocument) rule() (*attune.Rule, error) {
 	if r.Parameters, object = parameters.(map[string]any); !object && parameters != nil {
 		return nil, &attune.Error{Kind: attune.Invalid, Code: "invalid_rule", Message: "parameters must be an object", Where: "rule.parameters"}
 	}
-	return r, nil
+	return r, d.times(r)
+}
+
+// times reads when the rule's executions end, and are tried again.
+func (d RuleDocument) times(r *attune.Rule) error {
+	if d.Deadline != "" {
+		within, err := attune.ParseSpan(d.Deadline)
+		if err != nil || within <= 0 || within > attune.MaxWait {
+			return &attune.Error{Kind: attune.Invalid, Code: "invalid_rule", Message: fmt.Sprintf("%q is not a duration above zero and of at most a year", d.Deadline), Where: "rule.deadline", Try: "10m"}
+		}
+		r.Deadline = attune.Span(within)
+	}
+	retry, err := optional(d.Retry)
+	if err != nil {
+		return notJSON("rule.retry", err)
+	}
+	if retry == nil {
+		return nil
+	}
+	policy, faults := attune.ParseRetry(retry)
+	if len(faults) > 0 {
+		return &attune.Error{Kind: attune.Invalid, Code: "invalid_rule", Message: "the retry of the rule is wrong", Where: "rule.retry", Faults: faults}
+	}
+	r.Retry = &policy
+	return nil
 }
 
 func optional(document json.RawMessage) (any, error) {
