@@ -3,6 +3,7 @@ package node_test
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -179,6 +180,16 @@ func TestAlertsAndDashboardAskForMetricsThatANodeHas(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestPrometheusTakesTheAlerts(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("left out: promtool: it is not installed")
+	}
+	if out, err := exec.Command(promtool, "check", "rules", "../deploy/prometheus/alerts.yaml").CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
