@@ -96,6 +96,7 @@ type (
 // prune may take long: a slow pass is a polite one.
 func (s *server) prune(ctx context.Context, in *pruneInput) (*pruneOutput, error) {
 	r := PruneRequest{Try: in.Body.DryRun}
+	tries(ctx, r.Try)
 	if in.Body.OlderThan != "" {
 		age, err := ParseAge(in.Body.OlderThan)
 		if err != nil {

@@ -49,7 +49,7 @@ func (s *server) note(r route, action string, req *http.Request, w http.Response
 		status = http.StatusInternalServerError // a panic, which is answered later
 	}
 	denied := status == http.StatusUnauthorized || status == http.StatusForbidden
-	changes := req.Method != http.MethodGet && req.Method != http.MethodHead && !r.policy.rows
+	changes := r.policy.kept || req.Method != http.MethodGet && req.Method != http.MethodHead && !r.policy.rows && !who.tries
 	if !changes && !denied || denied && !s.denials.one(s.Now()) {
 		return
 	}
@@ -95,10 +95,18 @@ func about(ctx context.Context, target string) {
 	}
 }
 
+// tries says that a request only asks what would change: nobody is to read in
+// the audit that it did.
+func tries(ctx context.Context, dry bool) {
+	if who := principalIn(ctx); who != nil {
+		who.tries = dry
+	}
+}
+
 // statusOf is the status of an answer so far, or 0.
 func statusOf(w http.ResponseWriter) int {
 	if seen, ok := w.(*witness); ok {
-		return seen.status
+		return int(seen.status.Load())
 	}
 	return 0
 }

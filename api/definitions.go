@@ -68,7 +68,7 @@ func maskRule(r *attune.Rule, a *attune.Action) *attune.Rule {
 		hide = secretParameters(a)
 	}
 	for name := range shown.Parameters {
-		if hide.hides(name) {
+		if hide.hides(name) || a.Parameters[name] == nil && a.Refusal != "" { // of a runner that we do not know
 			shown.Parameters[name] = secret.Stars
 		}
 	}

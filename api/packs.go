@@ -162,6 +162,7 @@ func packBody(method, path string) bool {
 }
 
 func (s *server) installPack(ctx context.Context, in *installInput) (*changeOutput, error) {
+	tries(ctx, in.DryRun)
 	c, err := s.Engine.InstallPack(ctx, PackOrder{Ref: in.Ref, Archive: in.RawBody, Force: in.Force, DryRun: in.DryRun})
 	if err != nil {
 		return nil, err
@@ -172,6 +173,7 @@ func (s *server) installPack(ctx context.Context, in *installInput) (*changeOutp
 type removeInput struct{ PackQuery }
 
 func (s *server) removePack(ctx context.Context, in *removeInput) (*changeOutput, error) {
+	tries(ctx, in.DryRun)
 	c, err := s.Engine.RemovePack(ctx, PackOrder{Ref: in.Ref, Force: in.Force, DryRun: in.DryRun})
 	if err != nil {
 		return nil, err

@@ -23,6 +23,8 @@ type policy struct {
 	// rows means that a request which changes something is told by the rows that
 	// it makes, with their principal, and not by the audit.
 	rows bool
+	// kept says that the audit keeps its requests, although they change nothing.
+	kept bool
 }
 
 // nobody in particular: a role that no token has, so that "open" must be
@@ -44,6 +46,9 @@ func (p policy) lasting() policy { p.lasts = true; return p }
 
 // onRows is the policy for a route whose rows say who called it.
 func (p policy) onRows() policy { p.rows = true; return p }
+
+// inAudit is the policy for a route that reads what must not be read unseen.
+func (p policy) inAudit() policy { p.kept = true; return p }
 
 // andExecutions is the policy for a route that an execution's token opens too.
 // Its handler reads rows through [within] only.
@@ -95,10 +100,19 @@ func (s *server) admit(r *http.Request, w http.ResponseWriter, p policy, who *pr
 			Try: "use a token with the role " + string(p.roles[0])}
 	}
 	_, waits := preferredWait(strings.Join(r.Header.Values("Prefer"), ","))
-	v := &visit{secret: secret, name: who.token.Name, lasts: p.lasts || waits, end: func(err error) {
+	name := who.token.Name
+	if who.token.Kind == attune.RoleExecution {
+		name = "actions" // all of them share a share: each has a token of its own
+	}
+	v := &visit{secret: secret, name: name, lasts: p.lasts || waits, end: func(err error) {
 		who.cancel(err)
-		// Whoever does not read must not hold the connection either.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(lastWrite)) //nolint:forbidigo // a deadline of the kernel's
+		// Whoever does not read must not hold the connection either. What has not
+		// begun to answer tells nothing but that.
+		last := lastWrite
+		if statusOf(w) == 0 {
+			last = lastAnswer
+		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(last)) //nolint:forbidigo // a deadline of the kernel's
 	}}
 	if err := s.visits.enter(v); err != nil {
 		return nil, err
@@ -124,6 +138,8 @@ type principal struct {
 	// target is what the request is about, where its path does not say; code
 	// is that of its error.
 	target, code string
+	// tries says that it only asks what would change.
+	tries bool
 	// cancel ends the request's context, leave its watch over the token.
 	cancel context.CancelCauseFunc
 	leave  func()

@@ -80,6 +80,6 @@ func (s *server) routes() []route {
 		{remove, v1 + "/tokens/{name}", administering, 0, "Revoke token", on(s, s.revokeToken), false},
 		{get, v1 + "/audit", administering, 0, "List audit", on(s, s.listAudit), false},
 		{post, v1 + "/admin/gc", administering, 0, "Delete what is over its age", on(s, s.prune), false},
-		{get, v1 + "/admin/backup", administering.lasting(), 0, "Back up", on(s, s.backup), false},
+		{get, v1 + "/admin/backup", administering.lasting().inAudit(), 0, "Back up", on(s, s.backup), false},
 	}
 }

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/attune-automation/attune"
@@ -18,7 +20,7 @@ type AppliedRule struct {
 	// DryRun means that nothing was changed.
 	DryRun bool `json:"dry_run"`
 	// Before and After are the rule as it was and as it is written, secrets
-	// secret.Stars.
+	// masked.
 	Before *RuleDocument `json:"before,omitempty"`
 	After  RuleDocument  `json:"after"`
 	// Enabled is whether it matches anything; Switched is who said so, where it
@@ -42,9 +44,10 @@ func (s *server) applyRule(ctx context.Context, in *applyRuleInput) (*appliedRul
 		return nil, err
 	}
 	action, _ := s.Engine.Catalog().Action(r.Action) // a fault of the rule, where there is none
-	if faults := maskedFaults(r, action); faults != nil {
+	if faults := maskedFaults(r); faults != nil {
 		return nil, &attune.Error{Kind: attune.Invalid, Code: "invalid_rule", Message: "the rule " + r.Ref + " is wrong", Faults: faults}
 	}
+	tries(ctx, in.DryRun)
 	change, err := s.Engine.ApplyRule(ctx, r, principalOf(ctx), in.DryRun)
 	if err != nil {
 		return nil, err
@@ -81,12 +84,10 @@ func (in *applyRuleInput) rule() (*attune.Rule, error) {
 	return r, nil
 }
 
-// maskedFaults are the secret parameters that hold what we show in their place.
-func maskedFaults(r *attune.Rule, a *attune.Action) (faults []attune.Fault) {
-	if a == nil {
-		return nil
-	}
-	for name := range secretParameters(a).names {
+// maskedFaults are the parameters that hold what we show in place of a secret.
+// Of a rule that does not load all are shown so.
+func maskedFaults(r *attune.Rule) (faults []attune.Fault) {
+	for _, name := range slices.Sorted(maps.Keys(r.Parameters)) {
 		if r.Parameters[name] == secret.Stars {
 			faults = append(faults, attune.Fault{Where: r.At.String(), Message: "action.parameters." + name + " is what is shown in place of a secret", Try: "write the secret"})
 		}

@@ -50,6 +50,8 @@ func TestARuleIsApplied(t *testing.T) {
 	if p := ask(t, "PUT", route, w.Admin, string(back)).problem(t, 422, "invalid_rule"); len(p.Faults) != 1 || p.Faults[0].Message != "action.parameters.password is what is shown in place of a secret" {
 		t.Errorf("%+v", p)
 	}
+	// Of a rule whose action is gone all is shown so.
+	ask(t, "PUT", route, w.Admin, strings.Replace(strings.Replace(string(back), "demo.greet", "demo.gone", 1), "message", "other", 1)).problem(t, 422, "invalid_rule")
 	shown := ask(t, "GET", w.URL+"/api/v1/rules/demo.on_alert", w.Viewer, "").body
 	shown = strings.ReplaceAll(strings.ReplaceAll(shown, "demo.on_alert", "mine.r"), `"pack":"demo"`, `"pack":"mine"`)
 	ask(t, "PUT", route, w.Admin, strings.ReplaceAll(shown, "********", "new")).into(t, 200, &a)

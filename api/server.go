@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -132,7 +133,7 @@ func (s *server) operation(r route) huma.Operation {
 		DefaultStatus:   r.status, SkipValidateBody: r.anyBody,
 	}
 	if packBody(r.method, r.path) {
-		op.MaxBodyBytes = packs.MaxArchive + 1
+		op.MaxBodyBytes, op.BodyReadTimeout = packs.MaxArchive+1, 10*s.BodyTime
 	}
 	if !r.policy.open() {
 		op.Security = []map[string][]string{{"token": {}}}
@@ -167,7 +168,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		defer s.observe(r, seen, began, endSpan)
 		s.rescue(recover(), seen, r)
-		s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", seen.status,
+		s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", seen.status.Load(),
 			"principal", who.token.Name, "duration", s.Now().Sub(began))
 	}()
 	if p := tooLong(r); p != nil {
@@ -179,9 +180,10 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 
 // observe tells of an answer, also of one that broke off.
 func (s *server) observe(r *http.Request, w *witness, began time.Time, endSpan func(int)) {
-	endSpan(w.status)
+	status := int(w.status.Load())
+	endSpan(status)
 	if s.Observe != nil {
-		s.Observe(r.Pattern, w.status, s.Now().Sub(began))
+		s.Observe(r.Pattern, status, s.Now().Sub(began))
 	}
 }
 
@@ -195,7 +197,7 @@ func (s *server) rescue(p any, w *witness, r *http.Request) {
 	if !errors.Is(err, http.ErrAbortHandler) {
 		s.Log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 	}
-	if w.status != 0 || errors.Is(err, http.ErrAbortHandler) {
+	if w.status.Load() != 0 || errors.Is(err, http.ErrAbortHandler) {
 		panic(http.ErrAbortHandler)
 	}
 	writeProblem(w, newProblem(attune.NewError(attune.Internal, "internal", "the request failed inside the engine")))
@@ -230,23 +232,20 @@ const writeAtMost = time.Minute
 // witness remembers the status of an answer, and bounds each of its writes.
 type witness struct {
 	http.ResponseWriter
-	status int
+	// status is looked at by who ends the request, too.
+	status atomic.Int32
 }
 
 // WriteHeader remembers the status.
 func (w *witness) WriteHeader(status int) {
 	w.bound()
-	if w.status == 0 {
-		w.status = status
-	}
+	w.status.CompareAndSwap(0, int32(status)) //nolint:gosec // below a thousand
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *witness) Write(b []byte) (int, error) {
 	w.bound()
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.status.CompareAndSwap(0, http.StatusOK)
 	return w.ResponseWriter.Write(b)
 }
 

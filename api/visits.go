@@ -19,6 +19,9 @@ const (
 	recheck = 500 * time.Millisecond
 	// lastWrite is how long a write under way may go on after that.
 	lastWrite = 250 * time.Millisecond
+	// lastAnswer is how long the answer may take that a token has ended, of a
+	// request that was not answered yet.
+	lastAnswer = 5 * time.Second
 	// recheckAtMost bounds one look. While the store cannot be asked, requests
 	// stay open.
 	recheckAtMost = 5 * time.Second

@@ -119,8 +119,14 @@ func (a *archive) WriteTo(w io.Writer) (int64, error) {
 		return t.n, err
 	}
 	if a.manifest.WithKey {
-		if err := t.file(keyFile, filepath.Join(a.data, keyFile)); err != nil {
+		keys, err := keyFiles(a.data)
+		if err != nil {
 			return t.n, err
+		}
+		for _, key := range keys {
+			if err := t.file(filepath.Base(key), key); err != nil {
+				return t.n, err
+			}
 		}
 	}
 	for _, folder := range keptFolders {

@@ -37,6 +37,7 @@ func takeBackup(t *testing.T, withKey bool) (file string, config node.EmbeddedCo
 	if _, err := node.OpenKey(config.Data); err != nil {
 		t.Fatal(err)
 	}
+	must(t, os.WriteFile(filepath.Join(config.Data, "attune.key.old-1"), bytes.Repeat([]byte{1}, 32), 0o600))
 	e := open(ctx, t, config)
 	defer e.close(ctx)
 	ask := func(cmd string) {
@@ -81,7 +82,6 @@ func TestARestoredNodeGoesOnWhereItsBackupWas(t *testing.T) {
 		"what waited is stopped": {true, []attune.Status{attune.Completed, attune.Abandoned, attune.Cancelled, attune.Cancelled}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // each waits until the worker of before is lost
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			config := config
@@ -98,6 +98,9 @@ func TestARestoredNodeGoesOnWhereItsBackupWas(t *testing.T) {
 			}
 			if _, err := node.OpenKey(config.Data); err != nil {
 				t.Error(err)
+			}
+			if old, err := node.OldKeys(config.Data); err != nil || len(old) != 1 {
+				t.Errorf("%d keys from before, %v", len(old), err)
 			}
 			e := open(ctx, t, config)
 			defer e.close(ctx)

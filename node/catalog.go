@@ -32,24 +32,26 @@ func (n *Node) SetPacks(ctx context.Context, loaded []*attune.Pack) error {
 // SetCatalog makes a snapshot the node's, whatever operators said about rules.
 // Events offered before are judged by the rules they were offered to.
 func (n *Node) SetCatalog(ctx context.Context, s *packs.Snapshot) error {
-	if err := n.keep(ctx, s); err != nil {
+	names, err := n.keep(ctx, s)
+	if err != nil {
 		return err
 	}
-	n.adopt(s)
+	n.adopt(s, names)
 	return nil
 }
 
 // keep stores what a snapshot holds before anything is judged by it: what starts
 // can always be told what it began with, and an event by what it was judged.
-func (n *Node) keep(ctx context.Context, s *packs.Snapshot) error {
+func (n *Node) keep(ctx context.Context, s *packs.Snapshot) (names []string, err error) {
 	if err := n.actions.keep(ctx, s.Actions(), n.catalog.Load()); err != nil {
-		return err
+		return nil, err
 	}
 	return n.keepRevision(ctx, s)
 }
 
-// adopt judges by a snapshot that is kept.
-func (n *Node) adopt(s *packs.Snapshot) {
+// adopt judges by a snapshot that is kept under those names.
+func (n *Node) adopt(s *packs.Snapshot, names []string) {
+	n.revisionRows.Store(&names)
 	for _, r := range s.Rules().All() {
 		if len(r.Faults) > 0 && r.Definition.Applied != nil {
 			n.tree.Log.Warn("an applied rule does not load", slog.String("rule", r.Ref()), slog.String("fault", r.Faults[0].String()))

@@ -41,9 +41,9 @@ func OpenKey(dir string) (Key, error) {
 // names begin with attune.key.old, in order of name. They open what was sealed
 // with them, and seal nothing. They are refused as the key itself is.
 func OldKeys(dir string) ([]Key, error) {
-	paths, err := filepath.Glob(filepath.Join(pattern.Replace(dir), keyFile+".old*"))
+	paths, err := oldKeyFiles(dir)
 	if err != nil {
-		return nil, fmt.Errorf("find old keys: %w", err)
+		return nil, err
 	}
 	var all []Key
 	for _, path := range paths {
@@ -54,6 +54,20 @@ func OldKeys(dir string) ([]Key, error) {
 		all = append(all, k)
 	}
 	return all, nil
+}
+
+// keyFiles are the files of the key and of those before it.
+func keyFiles(dir string) ([]string, error) {
+	old, err := oldKeyFiles(dir)
+	return append([]string{filepath.Join(dir, keyFile)}, old...), err
+}
+
+func oldKeyFiles(dir string) ([]string, error) {
+	paths, err := filepath.Glob(filepath.Join(pattern.Replace(dir), keyFile+".old*"))
+	if err != nil {
+		return nil, fmt.Errorf("find old keys: %w", err)
+	}
+	return paths, nil
 }
 
 // pattern makes the name of a folder one that means itself.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,8 +82,8 @@ func miss(e attune.Evaluation) string {
 	}
 }
 
-// RerunExecution implements api.Engine. The parameters go on as they are stored:
-// nobody has to read them.
+// RerunExecution implements api.Engine. While the action is the same, the
+// parameters go on as they are stored: nobody has to read them.
 func (n *Node) RerunExecution(ctx context.Context, id attune.ExecutionID, dedupe string, chain attune.Chain) (api.ExecutionReceipt, error) {
 	first, err := n.parts.Store.Execution(ctx, id)
 	if err != nil {
@@ -99,7 +100,11 @@ func (n *Node) RerunExecution(ctx context.Context, id attune.ExecutionID, dedupe
 	if err != nil {
 		return api.ExecutionReceipt{}, err
 	}
-	x := prototype(action, first.Parameters)
+	parameters, err := n.parametersToday(action, first)
+	if err != nil {
+		return api.ExecutionReceipt{}, err
+	}
+	x := prototype(action, parameters)
 	x.RerunOf, x.Rule, x.Event, x.Trigger, x.Chain = id, first.Rule, first.Event, first.Trigger, follows(first.Chain, chain)
 	x.Limits.Timeout, x.Limits.Retry = first.Limits.Timeout, first.Limits.Retry
 	if !first.Limits.Deadline.IsZero() {
@@ -135,11 +140,10 @@ func accepts(a *attune.Action, x *attune.Execution) error {
 	case a.Hash == x.ActionHash:
 		return nil
 	}
-	v, err := expression.DecodeJSON(x.Parameters)
+	given, err := object(x.Parameters)
 	if err != nil {
 		return err
 	}
-	given, _ := v.(map[string]any)
 	delete(given, secret.Member)
 	var wrong []string
 	for _, name := range slices.Sorted(maps.Keys(given)) {
@@ -148,7 +152,7 @@ func accepts(a *attune.Action, x *attune.Execution) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Parameters)) {
-		if _, has := given[name]; !has && a.Parameters[name].Required {
+		if _, has := given[name]; !has && a.Parameters[name].Required && !a.Parameters[name].HasDefault {
 			wrong = append(wrong, "it needs the parameter "+name)
 		}
 	}
@@ -157,6 +161,59 @@ func accepts(a *attune.Action, x *attune.Execution) error {
 	}
 	return &attune.Error{Kind: attune.Conflict, Code: "action_changed", Message: a.Ref + " has changed since: " + strings.Join(wrong, ", "),
 		Try: "attune run " + a.Ref}
+}
+
+// parametersToday are those of an execution for its action as it is today: the
+// values of then, with the defaults of today for what has none, checked and
+// sealed anew. What was sealed then stays so.
+func (n *Node) parametersToday(a *attune.Action, x *attune.Execution) ([]byte, error) {
+	if a.Hash == x.ActionHash {
+		return x.Parameters, nil
+	}
+	opened, mask, err := n.parts.Secrets.Open(x.Action, x.Parameters)
+	if err != nil {
+		return nil, err
+	}
+	given, err := object(opened)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := object(x.Parameters)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(given, func(name string, _ any) bool { return a.Parameters[name].Immutable })
+	catalog := n.catalog.Load()
+	_, checked, err := catalog.Request(a.Ref, given)
+	var wrong *attune.Error
+	if errors.As(err, &wrong) {
+		faults := slices.Clone(wrong.Faults)
+		for i := range faults {
+			faults[i].Message = mask.Text(faults[i].Message)
+		}
+		return nil, &attune.Error{Kind: attune.Conflict, Code: "action_changed", Message: a.Ref + " has changed since, and does not take the parameters of then",
+			Faults: faults, Try: "attune run " + a.Ref}
+	}
+	if err != nil {
+		return nil, err
+	}
+	hidden := catalog.Hidden(a.Ref, given, checked)
+	if hidden == nil {
+		hidden = &secret.Hidden{}
+	}
+	for name := range given {
+		if stored[name] == secret.Stars && !slices.Contains(hidden.Names, name) {
+			hidden.Names = append(hidden.Names, name)
+		}
+	}
+	slices.Sort(hidden.Names)
+	return n.parts.Secrets.Seal(a.Ref, rules.AppendJSON(nil, checked), hidden)
+}
+
+func object(text []byte) (map[string]any, error) {
+	v, err := expression.DecodeJSON(text)
+	members, _ := v.(map[string]any)
+	return members, err
 }
 
 // startAgain has a partition admit one execution.

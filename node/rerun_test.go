@@ -219,6 +219,20 @@ func TestAnExecutionIsRunAgain(t *testing.T) {
 		if newer, err := r.RerunExecution(r.Context(), first.ID, "", bob); err != nil || r.row(newer.ID).ActionHash != "new" {
 			t.Errorf("of an action that takes more: %v", err)
 		}
+		// What was given stays, what is missing has the default of today.
+		changed.Actions[0].Hash = "newer"
+		changed.Actions[0].Parameters = map[string]*attune.Parameter{"ms": {Type: "integer", Default: int64(1), HasDefault: true},
+			"more": {Type: "string", Required: true, Default: "for {{ ms }}", HasDefault: true}}
+		r.setPacks(changed)
+		if newer, err := r.RerunExecution(r.Context(), first.ID, "", bob); err != nil || string(r.row(newer.ID).Parameters) != `{"more":"for 1500","ms":1500}` {
+			t.Errorf("of an action with more defaults: %v", err)
+		}
+		changed.Actions[0].Hash, changed.Actions[0].Parameters = "newest", map[string]*attune.Parameter{"ms": {Type: "boolean"}}
+		r.setPacks(changed)
+		if _, err := r.RerunExecution(r.Context(), first.ID, "", bob); code(err) != "action_changed" {
+			t.Errorf("of an action that wants another type: %v", err)
+		}
+		changed.Actions[0].Hash, changed.Actions[0].Parameters = "new", map[string]*attune.Parameter{"ms": {Type: "integer"}}
 		changed.Actions[0].Enabled = false
 		r.setPacks(changed)
 		if _, err := r.RerunExecution(r.Context(), first.ID, "", bob); code(err) != "action_refused" {

@@ -114,16 +114,26 @@ func (r *Restored) prepare(ctx context.Context, c RestoreConfig, part string) er
 	return r.settle(ctx, c, part)
 }
 
-// keyOfBefore takes the key over from the folder that is moved aside.
+// keyOfBefore takes the key, and those before it, over from the folder that is
+// moved aside.
 func keyOfBefore(from, to string) (string, error) {
-	secret, err := os.ReadFile(filepath.Join(from, keyFile)) //nolint:gosec // the operator's own folder
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(from, keyFile)); errors.Is(err, fs.ErrNotExist) {
 		return "nowhere", nil
 	}
+	keys, err := keyFiles(from)
 	if err != nil {
 		return "", err
 	}
-	return "folder before", os.WriteFile(filepath.Join(to, keyFile), secret, 0o600)
+	for _, key := range keys {
+		secret, err := os.ReadFile(key) //nolint:gosec // the operator's own folder
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, filepath.Base(key)), secret, 0o600)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return "folder before", nil
 }
 
 // swap puts the folder in its place.

@@ -48,7 +48,6 @@ type ruleRow struct {
 type actionRow struct {
 	*attune.Action
 	Timeout  time.Duration              `json:"timeout_ns"`
-	Hidden   []string                   `json:"hidden,omitempty"`
 	Defaults map[string]json.RawMessage `json:"defaults"`
 }
 
@@ -66,8 +65,11 @@ func keyed(name, keyID string) string {
 	return name
 }
 
-// keepRevision stores the rules of a snapshot under its revision.
-func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
+// keepRevision stores the rules of a snapshot under its revision, and returns the
+// names of all that the revision needs: where it is stored already, its rows may
+// have other names, for a revision does not change with the place of a rule in
+// its file.
+func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) ([]string, error) {
 	var r revision
 	var defs []persistence.Definition
 	keyID := ""
@@ -98,20 +100,22 @@ func (n *Node) keepRevision(ctx context.Context, s *packs.Snapshot) error {
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
+			return nil, fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
 		}
 	}
 	body, err := json.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
+		return nil, fmt.Errorf("encode rules revision %d: %w", s.Revision(), err)
 	}
 	key := revisionKey(s.Revision(), keyID)
 	if err := n.parts.Store.PutDefinitions(ctx, append(defs, persistence.Definition{Hash: key, Kind: "rules", Ref: key, Body: body})); err != nil {
-		return fmt.Errorf("store rules revision %d: %w", s.Revision(), err)
+		return nil, fmt.Errorf("store rules revision %d: %w", s.Revision(), err)
 	}
-	names := slices.Concat([]string{key}, r.RuleRows, r.ActionRows)
-	n.revisionRows.Store(&names)
-	return nil
+	stored, err := n.revision(ctx, s.Revision())
+	if err != nil {
+		return nil, fmt.Errorf("read rules revision %d: %w", s.Revision(), err)
+	}
+	return slices.Concat([]string{key}, r.RuleRows, r.ActionRows, stored.RuleRows, stored.ActionRows), nil
 }
 
 func encodeRule(r *attune.Rule, faults []attune.Fault) ([]byte, error) {
@@ -141,7 +145,7 @@ func decodeRule(body []byte) (*attune.Rule, []attune.Fault, error) {
 }
 
 func encodeAction(a *attune.Action) ([]byte, error) {
-	row := actionRow{Action: a, Timeout: a.Timeout, Hidden: a.Hidden, Defaults: map[string]json.RawMessage{}}
+	row := actionRow{Action: a, Timeout: a.Timeout, Defaults: map[string]json.RawMessage{}}
 	for name, p := range a.Parameters {
 		if p.HasDefault {
 			row.Defaults[name] = rules.AppendJSON(nil, p.Default)
@@ -155,7 +159,7 @@ func decodeAction(body []byte) (*attune.Action, error) {
 	if err := json.Unmarshal(body, &row); err != nil {
 		return nil, err
 	}
-	row.Action.Timeout, row.Action.Hidden = row.Timeout, row.Hidden
+	row.Action.Timeout = row.Timeout
 	for name, text := range row.Defaults {
 		v, err := expression.DecodeJSON(text)
 		if err != nil {
@@ -235,7 +239,7 @@ func (n *Node) readRevision(ctx context.Context, number int64) (*rules.Set, erro
 			return err
 		}
 		if present, err := n.catalog.Load().Action(a.Ref); err == nil {
-			a.Config = present.Config // it may hold secrets, and is not stored
+			a.Config, a.Hidden = present.Config, present.Hidden // they are secrets, and not stored
 		}
 		actions[a.Ref] = a
 		return nil

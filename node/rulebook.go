@@ -40,9 +40,17 @@ func (n *Node) openBook(ctx context.Context) (book, error) {
 		if err == nil {
 			r, _, err = decodeRule(body)
 		}
-		if err != nil { // it is kept, and listed with its faults
+		switch {
+		case err != nil: // it is kept, and listed with its faults
 			n.tree.Log.Error("an applied rule cannot be read", slog.String("rule", row.Ref), slog.String("error", err.Error()))
-			r = &attune.Rule{}
+			r = &attune.Rule{Enabled: true, Description: "it cannot be read: " + err.Error()}
+		case n.sealedBefore(row.Body):
+			if _, row.Body, err = n.sealRow(appliedRow(row.Ref), body); err == nil {
+				err = n.parts.Store.PutAppliedRule(ctx, row)
+			}
+			if err != nil {
+				return b, err
+			}
 		}
 		r.Ref, r.Applied = row.Ref, &attune.Stamp{By: row.Principal, At: row.Applied}
 		b.applied[r.Ref] = r
@@ -68,14 +76,15 @@ func (b book) overlay() packs.Overlay {
 // store is called, and only then anything is judged by it.
 func (n *Node) turn(ctx context.Context, b book, store func() error) error {
 	s := packs.Compose(n.loaded, b.overlay())
-	if err := n.keep(ctx, s); err != nil {
+	names, err := n.keep(ctx, s)
+	if err != nil {
 		return err
 	}
 	if err := store(); err != nil {
 		return err
 	}
 	if s.Revision() != n.catalog.Load().Revision() {
-		n.adopt(s)
+		n.adopt(s, names)
 	}
 	return nil
 }
@@ -172,14 +181,20 @@ func (n *Node) DeleteRule(ctx context.Context, ref string) error {
 	}
 	was := b.applied[ref] != nil
 	delete(b.applied, ref)
-	if was {
+	// The switch goes with it, unless it is that of a pack's rule of this name.
+	have := n.catalog.Load().Rules().Rule(ref)
+	by, stays := b.switches[ref]
+	if stays = stays && have != nil && have.Definition.Applied == nil; was && !stays {
 		delete(b.switches, ref)
 	}
 	return n.turn(ctx, b, func() error {
 		if !was { // deleted before, and still judged by
 			return nil
 		}
-		return n.parts.Store.DeleteAppliedRule(ctx, ref)
+		if err := n.parts.Store.DeleteAppliedRule(ctx, ref); err != nil || !stays {
+			return err
+		}
+		return n.parts.Store.PutRuleSwitch(ctx, persistence.RuleSwitch{Rule: ref, Enabled: by.Enabled, Principal: by.Stamp.By, Switched: by.Stamp.At})
 	})
 }
 

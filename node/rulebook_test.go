@@ -183,6 +183,27 @@ func TestASwitchStays(t *testing.T) {
 	})
 }
 
+// An applied rule that a pack's of the same name hides can be deleted: the pack's
+// stays as it was switched.
+func TestASwitchStaysWithoutTheHiddenRule(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p := shop([]string{"pack"}, map[string]string{"all": "1", "two": "1"})
+		r.setPacks(shop([]string{"pack"}, map[string]string{"all": "1"}))
+		r.apply(strings.Replace(mine, "name: mine", "name: two\npack: shop", 1), api.RuleCreated)
+		r.setPacks(p)
+		r.flip("shop.two", false, "bob")
+		if err := r.DeleteRule(r.Context(), "shop.two"); err != nil {
+			t.Fatal(err)
+		}
+		r.wants(`{"n":2}`, "shop.all")
+		r.restart()
+		r.setPacks(p)
+		r.wants(`{"n":2}`, "shop.all")
+		r.work("w", 10)
+		r.allOnce(time.Minute)
+	})
+}
+
 // Without its action an applied rule is broken and says so; it works again with
 // the action, and harms nobody meanwhile.
 func TestAnAppliedRuleWithoutItsActionIsFaulty(t *testing.T) {

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/packs"
@@ -55,10 +56,12 @@ type sealedBody struct {
 }
 
 // ruleHoldsSecrets tells that a rule gives something to a secret parameter. What
-// a rule without its action gives is taken for secret.
+// a rule without its action gives is taken for secret, and so is what it gives to
+// parameters of a runner that we do not know.
 func ruleHoldsSecrets(r *attune.Rule, a *attune.Action) bool {
 	for name := range r.Parameters {
-		if a == nil || a.Parameters[name] != nil && a.Parameters[name].Secret {
+		switch {
+		case a == nil, a.Parameters[name] == nil && a.Refusal != "", a.Parameters[name] != nil && a.Parameters[name].Secret:
 			return true
 		}
 	}
@@ -68,11 +71,11 @@ func ruleHoldsSecrets(r *attune.Rule, a *attune.Action) bool {
 // actionHoldsSecrets tells that the definition of an action says secrets.
 func actionHoldsSecrets(a *attune.Action) bool {
 	for _, p := range a.Parameters {
-		if p.Secret && (p.Default != nil || len(p.Enum) > 0) {
+		if p.Secret && (p.Default != nil || len(p.Enum)+len(p.Schema) > 0) {
 			return true
 		}
 	}
-	return len(a.Hidden) > 0
+	return false
 }
 
 // sealRow is a row as it is stored, and the id of the key. It is bound to its
@@ -93,4 +96,15 @@ func (n *Node) openRow(name string, body []byte) ([]byte, error) {
 		return body, err
 	}
 	return n.parts.Secrets.OpenText(name, seal.Sealed)
+}
+
+// sealedBefore tells that a row is sealed with a key that is not the present one
+// any more.
+func (n *Node) sealedBefore(body []byte) bool {
+	var seal sealedBody
+	if json.Unmarshal(body, &seal) != nil || seal.Sealed == "" {
+		return false
+	}
+	parts := strings.SplitN(seal.Sealed, ".", 3) // format, key, text
+	return len(parts) == 3 && parts[1] != n.parts.Secrets.KeyIDs()[0]
 }

@@ -24,7 +24,7 @@ type link struct {
 	own   map[string]*template
 	names []string // what is rendered, each after those it reads
 	scope expression.Scope
-	// secret are those of own that read a secret.
+	// secret are those of names that read a secret, in this rule.
 	secret map[string]bool
 	// unrendered tells that one of the templates failed.
 	unrendered bool
@@ -39,7 +39,7 @@ func (l *link) gives(name string) bool {
 	return given
 }
 
-// conceals tells that the rule's template for the parameter reads a secret.
+// conceals tells that what becomes of the parameter reads a secret.
 func (l *link) conceals(name string) bool { return l != nil && l.secret[name] }
 
 // over is the link with the scope of one event.
@@ -73,7 +73,14 @@ func (s *Schema) joined(rule *attune.Rule, arguments []argument) (*link, []attun
 	}
 	l := &link{own: own, names: names, secret: map[string]bool{}}
 	for _, name := range names {
-		if t := own[name]; t != nil && s.readsSecret(t, l.secret) {
+		t := own[name]
+		if t == nil { // a default, which may read what the rule gives
+			if _, given := rule.Parameters[name]; given {
+				continue
+			}
+			t = &s.fields[name].value
+		}
+		if s.readsSecret(t, l.secret) {
 			l.secret[name] = true
 		}
 	}
@@ -134,7 +141,7 @@ next:
 			continue
 		}
 		p := s.fields[name]
-		value, seen, what, hidden := &p.value, scope, "its default", p.Secret || p.derived
+		value, seen, what, hidden := &p.value, scope, "its default", p.Secret || p.derived || c.link.conceals(name)
 		if c.link.gives(name) {
 			value, seen, what, hidden = c.link.own[name], outer, "it", p.Secret || c.link.secret[name]
 		}

@@ -134,6 +134,14 @@ func TestAFailedMatchQuotesNoSecret(t *testing.T) {
 	if m := compile(t, sound, vault()).Judge(event, nil); m.Hidden == nil || fmt.Sprint(m.Hidden.Names) != "[cmd loud password]" {
 		t.Errorf("hidden: %+v, %+v", m.Hidden, m.Failure)
 	}
+	// A parameter that is no secret holds one, for this rule alone; so does the
+	// default that is made of it.
+	linked := &attune.Rule{Ref: "p.r", Enabled: true, Action: "p.vault", Parameters: map[string]any{"password": hush, "count": 1, "host": "{{ password | upper }}", "cmd": "to {{ host }}", "loud": "x"}}
+	action := vault()
+	action.Parameters["url"] = &attune.Parameter{Type: "string", Default: "http://{{ host }}/", HasDefault: true}
+	if m := compile(t, linked, action).Judge(event, nil); m.Hidden == nil || fmt.Sprint(m.Hidden.Names) != "[cmd host password url]" {
+		t.Errorf("hidden: %+v, %+v", m.Hidden, m.Failure)
+	}
 }
 
 func BenchmarkHidden(b *testing.B) {

@@ -70,13 +70,14 @@ func (f *Finder) Within(value any) bool {
 }
 
 // WithoutDefaults is an action as it may be stored and shown: of its secret
-// parameters the default is [Stars], and the values they may have are left out.
+// parameters the default is [Stars], and the values they may have are left out,
+// as is the rest of their schema, which may say some.
 // An action without secrets is the same one.
 func WithoutDefaults(a *attune.Action) *attune.Action {
 	shown := a
 	for _, name := range slices.Sorted(maps.Keys(a.Parameters)) {
 		p := a.Parameters[name]
-		if p == nil || !p.Secret || p.Default == nil && len(p.Enum) == 0 {
+		if p == nil || !p.Secret || p.Default == nil && len(p.Enum)+len(p.Schema) == 0 {
 			continue
 		}
 		if shown == a {
@@ -84,6 +85,7 @@ func WithoutDefaults(a *attune.Action) *attune.Action {
 			shown, copied.Parameters = &copied, maps.Clone(a.Parameters)
 		}
 		hidden := *p
+		hidden.Schema = nil
 		if hidden.Enum = nil; hidden.Default != nil {
 			hidden.Default = Stars
 		}

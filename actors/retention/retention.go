@@ -29,6 +29,8 @@ const (
 	leastPause = 20 * time.Millisecond
 	// retry is how long after a slice that failed it is tried again.
 	retry = 5 * time.Second
+	// maxFailed is how often in a row, before its shelf is left out of the pass.
+	maxFailed = 10
 )
 
 // Pass asks for a pass now, before the one that is due. Sent again it is the
@@ -90,7 +92,7 @@ func (r *Retention) State() string {
 	switch {
 	case r.pass == nil:
 		return "idle"
-	case r.pass.failing:
+	case r.pass.failed > 0:
 		return "failing"
 	}
 	return "pruning"
@@ -114,7 +116,7 @@ type pass struct {
 	after   string              // in the first of them
 	// superseded says that the definitions that are not current are marked.
 	superseded bool
-	failing    bool
+	failed     int // how often in a row the present slice did
 }
 
 func (p *pass) name() string {
@@ -261,11 +263,11 @@ func (r *Retention) prune(one persistence.Prune) {
 
 // pruned counts what a slice deleted, also one of a pass that was put back.
 func (r *Retention) pruned(m *pruned) {
-	if !m.of.Try {
+	if m.err == nil && !m.of.Try {
 		r.record.Pruned(m.out.Rows)
-	}
-	for _, name := range m.out.Workers {
-		r.tree.Tell(r.tree.Workers, &messages.WorkerForgotten{Worker: name})
+		for _, name := range m.out.Workers {
+			r.tree.Tell(r.tree.Workers, &messages.WorkerForgotten{Worker: name})
+		}
 	}
 	p := r.pass
 	if m.of != p {
@@ -288,7 +290,7 @@ func (r *Retention) pruned(m *pruned) {
 func (r *Retention) goOn(err error, took time.Duration) {
 	p := r.pass
 	if err == nil {
-		p.failing = false
+		p.failed = 0
 		r.again(max(leastPause, took*time.Duration(r.rest(p))))
 		return
 	}
@@ -296,10 +298,14 @@ func (r *Retention) goOn(err error, took time.Duration) {
 		r.pass = nil
 		return
 	}
-	if !p.failing {
+	p.failed++
+	switch {
+	case p.failed == 1:
 		r.tree.Log.Error("pruning failed, trying again", slog.String("shelf", p.name()), slog.String("error", err.Error()))
+	case p.failed >= maxFailed && len(p.shelves) > 0: // the others must not wait for it
+		r.tree.Log.Error("pruning failed, the shelf is left for the next pass", slog.String("shelf", p.name()), slog.String("error", err.Error()))
+		p.shelves, p.after, p.failed = p.shelves[1:], "", 0
 	}
-	p.failing = true
 	r.again(retry)
 }
 
