@@ -160,3 +160,23 @@ func (r *rig) endedCount() (n int) {
 	}
 	return n
 }
+
+// An execution whose row cannot be read holds up nothing but itself.
+func TestARowThatCannotBeReadHoldsUpNoOther(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.work("w", 300)
+		var ids []attune.ExecutionID
+		for range 300 {
+			ids = append(ids, r.asked(settings{MS: 5}, api.ExecutionRequest{After: 5 * time.Second}))
+		}
+		r.writes.tear(ids[0])
+		time.Sleep(6 * time.Second)
+		for _, id := range ids[1:] {
+			if x := r.row(id); x.Status != attune.Completed {
+				t.Fatalf("%s is %s", id, x.Status)
+			}
+		}
+		r.writes.tear(0)
+		r.allOnce(time.Second)
+	})
+}

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/attune-automation/attune"
@@ -19,6 +20,25 @@ type writes struct {
 	dead  bool
 	saves map[attune.ExecutionID]int
 	puts  map[attune.ExecutionID]int // admissions
+	// torn is the execution whose row cannot be read.
+	torn attune.ExecutionID
+}
+
+// tear makes the row of an execution one that cannot be read.
+func (w *writes) tear(id attune.ExecutionID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.torn = id
+}
+
+// Execution implements persistence.Reader.
+func (w *writes) Execution(ctx context.Context, id attune.ExecutionID) (*attune.Execution, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if id == w.torn {
+		return nil, errors.New("the row is torn")
+	}
+	return w.Store.Execution(ctx, id)
 }
 
 // then sets the hook.

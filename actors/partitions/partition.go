@@ -183,7 +183,8 @@ func (p *partition) receive(ctx actor.Context) {
 		p.addFetched(ctx, m)
 	case *fetchAgain:
 		if m.by == p {
-			p.fetchRows(m.ids)
+			p.wanted = append(p.wanted, m.ids...)
+			p.fetchPage()
 		}
 	case *tick:
 		p.tick(m)

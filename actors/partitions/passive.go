@@ -1,6 +1,7 @@
 package partitions
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"log/slog"
@@ -222,13 +223,14 @@ func (p *partition) fetch(id attune.ExecutionID, w wait) *entry {
 	return e
 }
 
-// fetched are the rows of passive executions, in the order of their ids, as far
-// as they could be read; nil is not there.
+// fetched are the rows of passive executions that could be read; nil is not
+// there. The first error is of those that could not.
 type fetched struct {
-	by   *partition
-	ids  []attune.ExecutionID
-	rows []*attune.Execution
-	err  error
+	by     *partition
+	ids    []attune.ExecutionID
+	rows   []*attune.Execution
+	failed []attune.ExecutionID
+	err    error
 }
 
 func (p *partition) fetchPage() {
@@ -247,24 +249,27 @@ func (p *partition) fetchPage() {
 func (p *partition) fetchRows(ids []attune.ExecutionID) {
 	tree, store, self, prepare := p.tree, p.store, p.self, p.executions.Prepare
 	tree.Lend(func() {
-		m := &fetched{by: p, ids: ids}
-		for m.err == nil && len(m.rows) < len(ids) {
-			row, err := store.Execution(context.Background(), ids[len(m.rows)])
-			if attune.KindOf(err) == attune.NotFound {
+		m := &fetched{by: p}
+		for _, id := range ids {
+			row, err := store.Execution(context.Background(), id)
+			switch {
+			case err == nil:
+				err = prepare([]*attune.Execution{row})
+			case attune.KindOf(err) == attune.NotFound:
 				row, err = nil, nil
 			}
-			if m.err = err; err == nil {
-				m.rows = append(m.rows, row)
+			if err != nil {
+				m.failed, m.err = append(m.failed, id), cmp.Or(m.err, err)
+				continue
 			}
-		}
-		if err := prepare(slices.DeleteFunc(slices.Clone(m.rows), func(x *attune.Execution) bool { return x == nil })); err != nil {
-			m.rows, m.err = nil, err
+			m.ids, m.rows = append(m.ids, id), append(m.rows, row)
 		}
 		tree.Tell(self, m)
 	})
 }
 
-// fetchAgain tries a page once more that could not be read.
+// fetchAgain tries once more what could not be read. The others go on meanwhile:
+// a row that can never be read holds up nothing but itself.
 type fetchAgain struct {
 	by  *partition
 	ids []attune.ExecutionID
@@ -286,10 +291,10 @@ func (p *partition) addFetched(ctx actor.Context, m *fetched) {
 		e.held = nil
 	}
 	if m.err != nil {
-		p.tree.Log.Error("fetching executions failed, trying again", slog.Int("partition", p.row.ID), slog.String("error", m.err.Error()))
-		tree, self, rest := p.tree, p.self, m.ids[len(m.rows):]
-		tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &fetchAgain{p, rest}) })
-		return
+		p.tree.Log.Error("fetching executions failed, trying again", slog.Int("partition", p.row.ID), slog.Int("count", len(m.failed)),
+			slog.String("execution", m.failed[0].String()), slog.String("error", m.err.Error()))
+		tree, self := p.tree, p.self
+		tree.Clock.AfterFunc(loadRetry, func() { tree.Tell(self, &fetchAgain{p, m.failed}) })
 	}
 	p.fetching = false
 	p.fetchPage()

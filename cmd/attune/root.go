@@ -27,11 +27,11 @@ func execute(ctx context.Context, args []string, s streams) int {
 	p := &program{streams: s}
 	root := p.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	ran, err := root.ExecuteContextC(ctx)
 	var e *attune.Error
 	if err != nil && !p.began && !errors.As(err, &e) {
 		message, _, _ := strings.Cut(err.Error(), "\n")
-		err = usage(message, "attune --help")
+		err = usage(message, ran.CommandPath()+" --help")
 	}
 	explain(s.talk, err)
 	return exitCode(err)
