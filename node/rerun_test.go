@@ -208,33 +208,27 @@ func TestAnExecutionIsRunAgain(t *testing.T) {
 		if err != nil || chained.Duplicate {
 			t.Errorf("%+v, %v", chained, err)
 		}
-		changed := shop([]string{"pack"}, nil)
-		changed.Actions[0].Hash, changed.Actions[0].Parameters = "new", map[string]*attune.Parameter{"seconds": {Type: "integer", Required: true}}
-		r.setPacks(changed)
+		change := func(hash string, enabled bool, parameters map[string]*attune.Parameter) {
+			changed := shop([]string{"pack"}, nil)
+			changed.Actions[0].Hash, changed.Actions[0].Enabled, changed.Actions[0].Parameters = hash, enabled, parameters
+			r.setPacks(changed)
+		}
+		change("other", true, map[string]*attune.Parameter{"seconds": {Type: "integer", Required: true}})
 		if _, err := r.RerunExecution(r.Context(), first.ID, "", bob); err == nil || !strings.HasPrefix(err.Error(), "shop.pack has changed since: it has no parameter ms, it needs the parameter seconds") {
 			t.Errorf("of a changed action: %v", err)
 		}
-		changed.Actions[0].Parameters = map[string]*attune.Parameter{"ms": {Type: "integer"}, "more": {Type: "string"}}
-		r.setPacks(changed)
-		if newer, err := r.RerunExecution(r.Context(), first.ID, "", bob); err != nil || r.row(newer.ID).ActionHash != "new" {
+		// What was given stays, what is missing has the default of today.
+		change("new", true, map[string]*attune.Parameter{"ms": {Type: "integer", Default: int64(1), HasDefault: true}, "less": {Type: "string"},
+			"more": {Type: "string", Required: true, Default: "for {{ ms }}", HasDefault: true}})
+		newer, err := r.RerunExecution(r.Context(), first.ID, "", bob)
+		if x := r.row(newer.ID); err != nil || x.ActionHash != "new" || string(x.Parameters) != `{"more":"for 1500","ms":1500}` {
 			t.Errorf("of an action that takes more: %v", err)
 		}
-		// What was given stays, what is missing has the default of today.
-		changed.Actions[0].Hash = "newer"
-		changed.Actions[0].Parameters = map[string]*attune.Parameter{"ms": {Type: "integer", Default: int64(1), HasDefault: true},
-			"more": {Type: "string", Required: true, Default: "for {{ ms }}", HasDefault: true}}
-		r.setPacks(changed)
-		if newer, err := r.RerunExecution(r.Context(), first.ID, "", bob); err != nil || string(r.row(newer.ID).Parameters) != `{"more":"for 1500","ms":1500}` {
-			t.Errorf("of an action with more defaults: %v", err)
-		}
-		changed.Actions[0].Hash, changed.Actions[0].Parameters = "newest", map[string]*attune.Parameter{"ms": {Type: "boolean"}}
-		r.setPacks(changed)
+		change("newest", true, map[string]*attune.Parameter{"ms": {Type: "boolean"}})
 		if _, err := r.RerunExecution(r.Context(), first.ID, "", bob); code(err) != "action_changed" {
 			t.Errorf("of an action that wants another type: %v", err)
 		}
-		changed.Actions[0].Hash, changed.Actions[0].Parameters = "new", map[string]*attune.Parameter{"ms": {Type: "integer"}}
-		changed.Actions[0].Enabled = false
-		r.setPacks(changed)
+		change("new", false, map[string]*attune.Parameter{"ms": {Type: "integer"}})
 		if _, err := r.RerunExecution(r.Context(), first.ID, "", bob); code(err) != "action_refused" {
 			t.Errorf("of a disabled action: %v", err)
 		}
