@@ -67,33 +67,3 @@ func TestATreeThatHoldsItselfIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestParametersMayReadEachOther(t *testing.T) {
-	got, err := expression.RenderParameters(map[string]any{
-		"a": "{{ b + 1 }}", "b": "{{ c.n }}", "c": map[string]any{"n": "{{ trigger.n }}"},
-		"d": "{{ host }}", "host": "inner", "e": "{% for a in [9] %}{{ a }}{% endfor %}",
-	}, expression.Scope{"trigger": map[string]any{"n": int64(1)}, "host": "outer"})
-	want := map[string]any{"a": int64(2), "b": int64(1), "c": map[string]any{"n": int64(1)}, "d": "inner", "host": "inner", "e": "9"}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %#v, %v", got, err)
-	}
-}
-
-func TestACircleOfParametersIsNamed(t *testing.T) {
-	for want, values := range map[string]map[string]any{
-		"a -> b -> c -> a": {"a": "{{ b }}", "b": []any{"{{ c }}"}, "c": "x{{ a }}", "z": "1"},
-		"b -> c -> b":      {"a": "{{ b }}", "b": "{{ c }}", "c": "{{ b }}"},
-		"a -> a":           {"a": "{{ a }}"},
-	} {
-		if _, err := expression.RenderParameters(values, nil); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("no %q in %v", want, err)
-		}
-	}
-}
-
-func TestAParameterThatFailedIsReportedOnceAndNotThroughItsReaders(t *testing.T) {
-	_, err := expression.RenderParameters(map[string]any{"a": "{{ b }}", "b": "{{ missing }}", "c": "{{ a }}", "d": "{{ gone }}"}, nil)
-	if err == nil || strings.Count(err.Error(), "\n") != 1 || !strings.Contains(err.Error(), "b: missing") || !strings.Contains(err.Error(), "d: gone") {
-		t.Error(err)
-	}
-}

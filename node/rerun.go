@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/api"
@@ -93,14 +92,7 @@ func (n *Node) RerunExecution(ctx context.Context, id attune.ExecutionID, dedupe
 		return api.ExecutionReceipt{}, &attune.Error{Kind: attune.Conflict, Code: "not_ended", Message: fmt.Sprintf("%s is still %s", id, first.Status),
 			Try: "attune execution wait " + id.String() + ", or cancel it before"}
 	}
-	action, err := n.catalog.Load().Action(first.Action)
-	if err == nil {
-		err = accepts(action, first)
-	}
-	if err != nil {
-		return api.ExecutionReceipt{}, err
-	}
-	parameters, err := n.parametersToday(action, first)
+	action, parameters, err := n.requestToday(first)
 	if err != nil {
 		return api.ExecutionReceipt{}, err
 	}
@@ -128,76 +120,48 @@ func follows(first, by attune.Chain) attune.Chain {
 	return by
 }
 
-// accepts says why an action does not take the parameters of an execution, which
-// may be older than it. Only their names are looked at: values are as they were
-// accepted then, and may be encrypted.
-func accepts(a *attune.Action, x *attune.Execution) error {
-	switch {
-	case a.Refusal != "":
-		return attune.NewError(attune.Invalid, rules.CodeAction, a.Ref+" is refused: "+a.Refusal)
-	case !a.Enabled:
-		return attune.NewError(attune.Invalid, rules.CodeAction, a.Ref+" is refused: it is disabled")
-	case a.Hash == x.ActionHash:
-		return nil
-	}
-	given, err := object(x.Parameters)
+// requestToday is the action of an execution as it is today, and the parameters
+// for it: the values of then, with the defaults of today for what has none,
+// checked and sealed anew. What was sealed then stays so.
+func (n *Node) requestToday(x *attune.Execution) (*attune.Action, []byte, error) {
+	catalog := n.catalog.Load()
+	action, err := catalog.Startable(x.Action)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	delete(given, secret.Member)
-	var wrong []string
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if a.Parameters[name] == nil {
-			wrong = append(wrong, "it has no parameter "+name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(a.Parameters)) {
-		if _, has := given[name]; !has && a.Parameters[name].Required && !a.Parameters[name].HasDefault {
-			wrong = append(wrong, "it needs the parameter "+name)
-		}
-	}
-	if wrong == nil {
-		return nil
-	}
-	return &attune.Error{Kind: attune.Conflict, Code: "action_changed", Message: a.Ref + " has changed since: " + strings.Join(wrong, ", "),
-		Try: "attune run " + a.Ref}
-}
-
-// parametersToday are those of an execution for its action as it is today: the
-// values of then, with the defaults of today for what has none, checked and
-// sealed anew. What was sealed then stays so.
-func (n *Node) parametersToday(a *attune.Action, x *attune.Execution) ([]byte, error) {
-	if a.Hash == x.ActionHash {
-		return x.Parameters, nil
+	if action.Hash == x.ActionHash {
+		return action, x.Parameters, nil
 	}
 	opened, mask, err := n.parts.Secrets.Open(x.Action, x.Parameters)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	given, err := object(opened)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	stored, err := object(x.Parameters)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	maps.DeleteFunc(given, func(name string, _ any) bool { return a.Parameters[name].Immutable })
-	catalog := n.catalog.Load()
-	_, checked, err := catalog.Request(a.Ref, given)
+	maps.DeleteFunc(given, func(name string, _ any) bool {
+		p := action.Parameters[name]
+		return p != nil && p.Immutable
+	})
+	_, checked, err := catalog.Request(action.Ref, given)
 	var wrong *attune.Error
 	if errors.As(err, &wrong) {
 		faults := slices.Clone(wrong.Faults)
 		for i := range faults {
 			faults[i].Message = mask.Text(faults[i].Message)
 		}
-		return nil, &attune.Error{Kind: attune.Conflict, Code: "action_changed", Message: a.Ref + " has changed since, and does not take the parameters of then",
-			Faults: faults, Try: "attune run " + a.Ref}
+		return nil, nil, &attune.Error{Kind: attune.Conflict, Code: "action_changed", Message: action.Ref + " has changed since, and does not take the parameters of then",
+			Faults: faults, Try: "attune run " + action.Ref}
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	hidden := catalog.Hidden(a.Ref, given, checked)
+	hidden := catalog.Hidden(action.Ref, given, checked)
 	if hidden == nil {
 		hidden = &secret.Hidden{}
 	}
@@ -207,7 +171,8 @@ func (n *Node) parametersToday(a *attune.Action, x *attune.Execution) ([]byte, e
 		}
 	}
 	slices.Sort(hidden.Names)
-	return n.parts.Secrets.Seal(a.Ref, rules.AppendJSON(nil, checked), hidden)
+	parameters, err := n.parts.Secrets.Seal(action.Ref, rules.AppendJSON(nil, checked), hidden)
+	return action, parameters, err
 }
 
 func object(text []byte) (map[string]any, error) {

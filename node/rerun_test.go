@@ -214,8 +214,9 @@ func TestAnExecutionIsRunAgain(t *testing.T) {
 			r.setPacks(changed)
 		}
 		change("other", true, map[string]*attune.Parameter{"seconds": {Type: "integer", Required: true}})
-		if _, err := r.RerunExecution(r.Context(), first.ID, "", bob); err == nil || !strings.HasPrefix(err.Error(), "shop.pack has changed since: it has no parameter ms, it needs the parameter seconds") {
-			t.Errorf("of a changed action: %v", err)
+		var e *attune.Error
+		if _, err := r.RerunExecution(r.Context(), first.ID, "", bob); !errors.As(err, &e) || e.Code != "action_changed" || len(e.Faults) != 2 {
+			t.Errorf("of an action with other parameters: %+v", err)
 		}
 		// What was given stays, what is missing has the default of today.
 		change("new", true, map[string]*attune.Parameter{"ms": {Type: "integer", Default: int64(1), HasDefault: true}, "less": {Type: "string"},

@@ -338,20 +338,29 @@ func (s *Snapshot) Hidden(ref string, given, params map[string]any) *secret.Hidd
 	return nil
 }
 
+// Startable is an action that may be started. Errors are *attune.Error: NotFound,
+// or Invalid for one that is refused or disabled.
+func (s *Snapshot) Startable(ref string) (*attune.Action, error) {
+	a, err := s.Action(ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case a.Refusal != "":
+		return nil, attune.NewError(attune.Invalid, rules.CodeAction, ref+" is refused: "+a.Refusal)
+	case !a.Enabled:
+		return nil, attune.NewError(attune.Invalid, rules.CodeAction, ref+" is refused: it is disabled")
+	}
+	return a, nil
+}
+
 // Request checks a request to run an action with literal values, and returns
 // the parameters to run it with. Errors are *attune.Error: NotFound, or Invalid
 // for an action that is refused or disabled, and for wrong parameters with
 // every fault.
 func (s *Snapshot) Request(ref string, given map[string]any) (*attune.Action, map[string]any, error) {
-	a, err := s.Action(ref)
+	a, err := s.Startable(ref)
 	if err != nil {
 		return nil, nil, err
-	}
-	if a.Refusal != "" {
-		return nil, nil, attune.NewError(attune.Invalid, rules.CodeAction, ref+" is refused: "+a.Refusal)
-	}
-	if !a.Enabled {
-		return nil, nil, attune.NewError(attune.Invalid, rules.CodeAction, ref+" is refused: it is disabled")
 	}
 	params, faults := s.schema(a).Check(given)
 	if len(faults) > 0 {

@@ -125,15 +125,6 @@ func (s *Schema) order(own map[string]*template) (names, circle []string) {
 	return names, circle
 }
 
-// CheckParameters is [Schema.Check] for an action whose schema nobody keeps.
-func CheckParameters(action *attune.Action, given map[string]any) (map[string]any, []attune.Fault) {
-	s, faults := NewSchema(action)
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return s.Check(given)
-}
-
 // Check turns the values of a request into the parameters of an execution:
 // each cast to its declared type, defaults applied at any depth, defaults that
 // hold Jinja rendered with the other parameters and config_context in scope.

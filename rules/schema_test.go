@@ -38,7 +38,7 @@ func TestCasting(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%.40q as %s", fmt.Sprint(c.given), c.declared), func(t *testing.T) {
 			action := &attune.Action{Ref: "p.a", Parameters: map[string]*attune.Parameter{"x": {Type: c.declared}}}
-			params, faults := rules.CheckParameters(action, map[string]any{"x": c.given})
+			params, faults := checkParameters(action, map[string]any{"x": c.given})
 			if want, refused := c.want.(error); refused {
 				if len(faults) != 1 || faults[0].Where != "parameters.x" || !strings.Contains(faults[0].Message, want.Error()) {
 					t.Errorf("got %v %v", params, faults)
@@ -56,7 +56,7 @@ func TestEveryFaultOfARequestIsReportedAtOnce(t *testing.T) {
 		"color": {Enum: []any{"red", int64(1)}}, "key": {Type: "integer", Secret: true}, "null": {Required: true}, "timeout": {Type: "integer"},
 		"readsneeded": {Default: "{{ needed }}", HasDefault: true}, "readsnothing": {Default: "{{ st2kv.system.x }}", HasDefault: true},
 	}}
-	_, faults := rules.CheckParameters(action, map[string]any{"fixed": "y", "n": "x", "color": "blue", "key": "hunter2", "null": nil, "neede": 1, "timeout": -1})
+	_, faults := checkParameters(action, map[string]any{"fixed": "y", "n": "x", "color": "blue", "key": "hunter2", "null": nil, "neede": 1, "timeout": -1})
 	want := []string{
 		`parameters.color: color must be one of the values that are allowed, not the text "blue" (allowed are "red", 1)`,
 		`parameters.fixed: fixed is fixed by p.a (leave it out)`,
@@ -103,7 +103,7 @@ func TestDefaults(t *testing.T) {
 		{"a text default is cast", map[string]*attune.Parameter{"a": {Type: "integer", Default: "80", HasDefault: true}}, nil, `{"a":80}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			params, faults := rules.CheckParameters(&attune.Action{Ref: "p.a", Parameters: c.parameters}, c.given)
+			params, faults := checkParameters(&attune.Action{Ref: "p.a", Parameters: c.parameters}, c.given)
 			got := string(rules.AppendJSON(nil, params))
 			if len(faults) > 0 {
 				got = fmt.Sprint(faults)
@@ -123,4 +123,12 @@ func TestTimeoutIsTheRequestsThenTheActions(t *testing.T) {
 	if got := rules.Timeout(a, nil); got != time.Minute {
 		t.Error(got)
 	}
+}
+
+func checkParameters(action *attune.Action, given map[string]any) (map[string]any, []attune.Fault) {
+	s, faults := rules.NewSchema(action)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return s.Check(given)
 }

@@ -69,7 +69,7 @@ func TestFaultsQuoteNoSecret(t *testing.T) {
 	refused := func(change func(a *attune.Action, given map[string]any)) string {
 		a, given := vault(), map[string]any{"password": hush}
 		change(a, given)
-		_, faults := rules.CheckParameters(a, given)
+		_, faults := checkParameters(a, given)
 		if len(faults) == 0 {
 			t.Error("there is no fault")
 		}

@@ -22,7 +22,7 @@ func document(t testing.TB, text string) any {
 
 // request checks one parameter x with a schema.
 func request(p attune.Parameter, given any) (string, []attune.Fault) {
-	params, faults := rules.CheckParameters(&attune.Action{Ref: "p.a", Parameters: map[string]*attune.Parameter{"x": &p}}, map[string]any{"x": given})
+	params, faults := checkParameters(&attune.Action{Ref: "p.a", Parameters: map[string]*attune.Parameter{"x": &p}}, map[string]any{"x": given})
 	return string(rules.AppendJSON(nil, params["x"])), faults
 }
 

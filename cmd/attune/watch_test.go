@@ -212,11 +212,11 @@ func newTerminal(t *testing.T) *terminal {
 	t.Helper()
 	mine, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("left out: a terminal: ", err)
+		t.Skip("left out: terminal: ", err)
 	}
 	t.Cleanup(func() { mine.Close() })
 	if err := unix.IoctlSetPointerInt(int(mine.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Skip("left out: a terminal: ", err)
+		t.Skip("left out: terminal: ", err)
 	}
 	n, err := unix.IoctlGetInt(int(mine.Fd()), unix.TIOCGPTN)
 	if err != nil {
@@ -224,7 +224,7 @@ func newTerminal(t *testing.T) *terminal {
 	}
 	program, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("left out: a terminal: ", err)
+		t.Skip("left out: terminal: ", err)
 	}
 	t.Cleanup(func() { program.Close() })
 	term := &terminal{program, mine}
