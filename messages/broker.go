@@ -26,6 +26,13 @@ type Broker interface {
 	Close() error
 }
 
+// Linked is what a [Broker] also is whose server may be away.
+type Linked interface {
+	// Up reports whether the connection stands now. What is sent while it does
+	// not is lost; subscriptions come back by themselves.
+	Up() bool
+}
+
 // Subscription is one binding of [Broker.Subscribe].
 type Subscription interface {
 	// Stop ends it and does not wait: it may be called twice, and from within
@@ -50,6 +57,11 @@ const (
 	Reports Exchange = "attune.reports"
 	// Heartbeats (fan-out) carries bundles from workers to all nodes.
 	Heartbeats Exchange = "attune.heartbeats"
+	// Events (topic) carries what anybody outside publishes under event.created.
+	Events Exchange = "attune.events"
+	// Dead (topic, under the original key) carries messages that nobody could
+	// handle, with the reason.
+	Dead Exchange = "attune.dead"
 )
 
 // ExchangeKind is how an exchange chooses who gets a message.
@@ -63,7 +75,7 @@ const (
 )
 
 // Topology is every exchange with its kind: one table for all transports.
-var Topology = map[Exchange]ExchangeKind{Executions: Topic, ToWorkers: Direct, Reports: Direct, Heartbeats: FanOut}
+var Topology = map[Exchange]ExchangeKind{Executions: Topic, ToWorkers: Direct, Reports: Direct, Heartbeats: FanOut, Events: Topic, Dead: Topic}
 
 // ErrUnroutable means that nobody is bound to the key.
 var ErrUnroutable = errors.New("nobody is bound to this key")

@@ -37,6 +37,7 @@ var rows = []row{
 	{folder: "cmd", floor: 6},
 	{folder: "test", floor: 6},
 	{folder: "internal", floor: house},
+	{folder: "internal/servers", floor: 0, below: true}, // real servers for tests of every floor
 }
 
 // wires are the rows that know every implementation.
@@ -77,7 +78,7 @@ var homes = []home{
 
 // spawners are the folders that may start goroutines, each with an owner that waits
 // for its end.
-var spawners = []string{"node", "worker", "cluster", "messages/memory", "messages/rabbitmq", "cmd", "test"}
+var spawners = []string{"node", "worker", "cluster", "messages/memory", "messages/rabbitmq", "cmd", "test", "internal/servers"}
 
 // Budgets, in lines that are neither blank nor only a comment.
 const (
