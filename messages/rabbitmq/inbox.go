@@ -11,11 +11,6 @@ import (
 	"github.com/attune-automation/attune/messages"
 )
 
-// deliveryLimit is the last fence against a message that kills whoever takes it:
-// the server puts it with the dead letters then. We do so ourselves, with a
-// reason, at the fifth time.
-const deliveryLimit = 20
-
 // unlimited is for the dead letters, which have nowhere to go: newer servers
 // have a limit by default.
 const unlimited = 1 << 30
@@ -26,7 +21,7 @@ func outsideQueue(queue messages.Queue) amqp.Table {
 		return amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": unlimited}
 	}
 	return amqp.Table{
-		"x-queue-type": "quorum", "x-delivery-limit": deliveryLimit,
+		"x-queue-type": "quorum", "x-delivery-limit": messages.DeliveryLimit,
 		"x-dead-letter-exchange": string(messages.Dead), "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish",
 	}
 }
