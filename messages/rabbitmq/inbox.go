@@ -107,7 +107,6 @@ func (s *outside) take(ch *amqp.Channel, stream <-chan amqp.Delivery) error {
 			case s.ctx.Err() != nil:
 				return s.ctx.Err()
 			case d.ContentType == probeType:
-				s.broker.probes.arrived(string(d.Body))
 				err = ch.Ack(d.DeliveryTag, false)
 			default:
 				s.broker.stats.delivered.Add(1)
@@ -161,8 +160,13 @@ func (b *Broker) Publish(ctx context.Context, exchange messages.Exchange, key st
 	p := publishing(&m, amqp.Persistent)
 	err := b.confirmed.publish(ctx, b, exchange, key, &p)
 	if errors.Is(err, messages.ErrUnroutable) { // the queue may have been deleted
-		if derr := b.confirmed.declare(ctx, b, exchange); derr != nil {
-			return derr
+		for queue, binding := range messages.Queues {
+			if binding.Exchange != exchange {
+				continue
+			}
+			if derr := b.confirmed.declare(ctx, b, queue); derr != nil {
+				return derr
+			}
 		}
 		err = b.confirmed.publish(ctx, b, exchange, key, &p)
 	}
@@ -233,10 +237,9 @@ func (c *confirmed) publish(ctx context.Context, b *Broker, exchange messages.Ex
 	}
 	b.stats.published.Add(1)
 	select {
-	case r, ok := <-c.returns: // comes before the confirmation
-		if ok {
+	case _, returned := <-c.returns: // comes before the confirmation
+		if returned {
 			b.stats.returned.Add(1)
-			_ = r
 			return messages.ErrUnroutable
 		}
 	default:
@@ -244,19 +247,14 @@ func (c *confirmed) publish(ctx context.Context, b *Broker, exchange messages.Ex
 	return nil
 }
 
-// declare makes the queues that messages to an exchange should reach.
-func (c *confirmed) declare(ctx context.Context, b *Broker, exchange messages.Exchange) error {
+// declare makes a queue with its bindings.
+func (c *confirmed) declare(ctx context.Context, b *Broker, queue messages.Queue) error {
 	if err := c.take(ctx, b); err != nil {
 		return err
 	}
 	defer c.leave()
-	for queue, binding := range messages.Queues {
-		if binding.Exchange != exchange {
-			continue
-		}
-		if err := declareQueue(c.ch, queue); err != nil {
-			return away(err)
-		}
+	if err := declareQueue(c.ch, queue); err != nil {
+		return away(err)
 	}
 	return nil
 }
