@@ -220,6 +220,9 @@ func (n *Node) Cancel(ctx context.Context, id attune.ExecutionID, reason, princi
 	if reason == "" {
 		reason = "cancelled by " + principal
 	}
+	if err := n.mustOwn(id.Partition()); err != nil {
+		return nil, err
+	}
 	n.tree.Tell(n.tree.Partition(id.Partition()), &messages.Cancel{ID: id, Reason: reason, Reply: func(row *attune.Execution, err error) { answers <- answer{row, err} }})
 	a, err := await(ctx, n, answers)
 	if err != nil {
