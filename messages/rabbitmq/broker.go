@@ -3,7 +3,6 @@ package rabbitmq
 import (
 	"context"
 	"sync"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -76,7 +75,7 @@ func (b *Broker) Send(exchange messages.Exchange, key string, m any) error {
 	if _, ok := messages.Topology[exchange]; !ok {
 		return attune.NewError(attune.Invalid, "unknown_exchange", string(exchange)+" is not an exchange")
 	}
-	o := outgoing{exchange: exchange, key: key, sent: time.Now()}
+	o := outgoing{exchange: exchange, key: key, sent: b.config.Clock.Now()}
 	if outside, ok := m.(messages.Outside); ok {
 		o.Outside = outside
 	} else {
