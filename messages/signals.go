@@ -271,22 +271,6 @@ type Announce struct{ End *ExecutionCompleted }
 // Reply is called with nil then, and must not block.
 type SyncBroker struct{ Reply func(error) }
 
-// ExecutionCompleted is announced after every terminal status, at least once,
-// under the key execution.completed: deduplicate by (id, version).
-type ExecutionCompleted struct {
-	ID      attune.ExecutionID `json:"id"`
-	Version int64              `json:"version"`
-	Action  string             `json:"action"`
-	Status  attune.Status      `json:"status"`
-	Result  []byte             `json:"-"`
-	Failure *attune.Failure    `json:"error,omitempty"`
-}
-
-// EndOf is the announcement of an execution that has ended.
-func EndOf(x *attune.Execution) *ExecutionCompleted {
-	return &ExecutionCompleted{ID: x.ID, Version: x.Version, Action: x.Action, Status: x.Status, Result: x.Result, Failure: x.Failure}
-}
-
 type token attune.Token
 
 func (t token) String() string { return attune.Token(t).String() }
