@@ -53,6 +53,9 @@ type Admit struct {
 	// decides nothing.
 	DedupeKind, DedupeSource, DedupeKey string
 	Proposals                           []Proposal
+	// Of is an event that is stored, to which somebody elsewhere adds his
+	// proposals: Event is nil then.
+	Of *attune.Event
 	// Missed are the evaluations that did not match, for whoever asks why.
 	Missed []attune.Evaluation
 	// Rerun is a failed enforcement as it is to be once its one proposal, an
