@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/cmd/attune/settings"
 )
 
 // devOptions are the flags of attune dev, defaults applied.
@@ -72,14 +73,11 @@ func (o *devOptions) limits(memory string) (err error) {
 func networks(texts []string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	for _, text := range texts {
-		n, err := netip.ParsePrefix(text)
-		if addr, addrErr := netip.ParseAddr(text); addrErr == nil && addr.Zone() == "" {
-			n, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err != nil || n.Addr().Is4In6() {
+		n, err := settings.ParseNetwork(text)
+		if err != nil {
 			return nil, usage("--allow-http "+text+" is no network", "--allow-http 10.1.0.0/16, or --allow-http 10.1.2.3")
 		}
-		all = append(all, n.Masked())
+		all = append(all, n)
 	}
 	return all, nil
 }
