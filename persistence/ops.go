@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // Op is one operation of a flush: [Admit], [Extend], [Rerun], [Save],
-// [SaveWorker], [RaiseIDHigh] or [Announced].
+// [SaveWorker], [RemoveWorker], [RaiseIDHigh] or [Announced].
 type Op interface {
 	// Key orders the operations of a flush and is unique within one.
 	Key() OpKey
@@ -69,6 +70,19 @@ type Dedupe struct {
 	Source string
 	// Key is the caller's.
 	Key string
+}
+
+// Hash is what stores keep a key by: of the three parts, each with its length.
+// Half of a SHA-256 is enough to tell any two keys apart.
+func (d *Dedupe) Hash() [16]byte {
+	b := make([]byte, 0, 128)
+	for _, part := range [...]string{d.Kind, d.Source, d.Key} {
+		n := len(part)
+		b = append(b, byte(n>>8), byte(n))
+		b = append(b, part...)
+	}
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:16])
 }
 
 // ID is what the admission is known by: the event's id, else the first
@@ -142,6 +156,19 @@ func (s *SaveWorker) Key() OpKey { return OpKey{Class: 4, Name: s.Worker.Name} }
 
 // Size implements Op.
 func (s *SaveWorker) Size() (rows, bytes int) { return 1, 300 }
+
+// RemoveWorker deletes a worker whose stored version is Version; another is a
+// Conflict, and one that is not there is Committed.
+type RemoveWorker struct {
+	Name    string
+	Version int64
+}
+
+// Key implements Op: it is that of [SaveWorker], since it is about the same row.
+func (r *RemoveWorker) Key() OpKey { return OpKey{Class: 4, Name: r.Name} }
+
+// Size implements Op.
+func (r *RemoveWorker) Size() (rows, bytes int) { return 1, len(r.Name) }
 
 // RaiseIDHigh raises a partition's mark. A mark that is there already is
 // Committed.

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"database/sql/driver"
-	"encoding/json"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/persistence"
@@ -20,7 +19,7 @@ func (f *flush) save(x *attune.Execution) (persistence.Answer, error) {
 	f.int(x.FinishNumber)
 	f.text(x.Worker)
 	f.text(x.Incarnation)
-	f.blob(f.enc.executionState(x))
+	f.blob(f.enc.ExecutionState(x))
 	f.json(x.Result)
 	n, err := f.exec(saveExecution)
 	if err != nil {
@@ -46,7 +45,7 @@ func (f *flush) saveWorker(w *attune.Worker) (persistence.Answer, error) {
 	if have.version != w.Version-1 {
 		return conflict("worker %s has version %d and cannot become %d", w.Name, have.version, w.Version), nil
 	}
-	body, err := json.Marshal(workerBody{w.Incarnation, uint8(w.State), w.Runners, w.Slots, w.Labels, w.Zone, persistence.Millis(w.Registered), persistence.Millis(w.Changed)})
+	body, err := persistence.EncodeWorker(w)
 	if err != nil {
 		return persistence.Answer{}, err
 	}
@@ -59,16 +58,18 @@ func (f *flush) saveWorker(w *attune.Worker) (persistence.Answer, error) {
 	return committed(), err
 }
 
-// workerBody is the column body of a worker.
-type workerBody struct {
-	Incarnation string            `json:"incarnation"`
-	State       uint8             `json:"state"`
-	Runners     []string          `json:"runners,omitempty"`
-	Slots       int               `json:"slots"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	Zone        string            `json:"zone,omitempty"`
-	Registered  int64             `json:"registered"`
-	Changed     int64             `json:"changed"`
+func (f *flush) removeWorker(op *persistence.RemoveWorker) (persistence.Answer, error) {
+	have, err := f.workerVersion(op.Name)
+	if err != nil || have == (stamp{}) {
+		return committed(), err
+	}
+	if have.version != op.Version {
+		return conflict("worker %s has version %d, not %d", op.Name, have.version, op.Version), nil
+	}
+	f.text(op.Name)
+	n, err := f.exec("DELETE FROM worker WHERE name = ?")
+	f.rows += n
+	return committed(), err
 }
 
 // stamp is who wrote a row, and its version; zero where there is none.
