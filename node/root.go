@@ -70,7 +70,7 @@ func (r *root) Receive(ctx actor.Context) {
 		return
 	}
 	n, t := r.node, r.node.tree
-	shared := &execution.Node{Tree: t, Definition: n.actions.find, Changed: n.watchers.changed, Ended: n.executionEnded,
+	shared := &execution.Node{Tree: t, Definition: n.actions.find, Content: n.packContent, Changed: n.watchers.changed, Ended: n.executionEnded,
 		Traceparent: n.traceparent, Secret: n.secret, Epoch: n.owned.Epoch}
 	executions := partitions.Executions{
 		Props:    t.Props(func() actors.Actor { return execution.New(shared) }),
@@ -86,9 +86,9 @@ func (r *root) Receive(ctx actor.Context) {
 		{"lease", func() actors.Actor { return lease.New(t, n.parts.Store, n.renewed) }},
 		{"writer", func() actors.Actor { return writer.New(t, told{n.parts.Store, n.feed}) }},
 		{"inspector", func() actors.Actor { return inspector.New(t) }},
-		{"broker", func() actors.Actor { return broker.New(t, n.parts.Broker) }},
+		{"broker", func() actors.Actor { return broker.New(t, n.desk) }},
 		{"output", func() actors.Actor { return output.New(t, n.parts.Store, n.watchers.changed) }},
-		{"workers", func() actors.Actor { return workers.New(t, n.parts.Store) }},
+		{"workers", func() actors.Actor { return workers.New(t, n.parts.Store, n.desk) }},
 		{"scheduler", func() actors.Actor { return scheduler.New(t) }},
 		{"rules", func() actors.Actor { return rules.New(t, &n.rules, n.judgeAt, n.owned.pick) }},
 		{"retention", func() actors.Actor {

@@ -78,11 +78,14 @@ func All() []*Setting {
 // wanted is what a fault about a text of this setting says: what is wrong and
 // what would be right.
 func (s *Setting) wanted(text, where string) attune.Fault {
-	what := fmt.Sprintf("%.60q", text)
+	what, try := fmt.Sprintf("%.60q", text), s.Kind.Sample
 	if s.Secret {
 		what = "its value"
+		if strings.HasPrefix(s.Kind.Name, "URL") {
+			try += "; in a password / is written %2F and @ is written %40"
+		}
 	}
-	return attune.Fault{Where: where, Message: fmt.Sprintf("%s: %s is no %s", s.Path, what, s.Kind.Name), Try: s.Kind.Sample}
+	return attune.Fault{Where: where, Message: fmt.Sprintf("%s: %s is no %s", s.Path, what, s.Kind.Name), Try: try}
 }
 
 // mask is a text of this setting as it may be shown.

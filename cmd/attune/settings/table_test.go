@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	path = regexp.MustCompile(`^[a-z]+(_[a-z]+)*(\.[a-z]+)?$`)
-	flag = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+	pathForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)*(\.[a-z]+)?$`)
+	flagForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 )
 
 func TestTheTableIsSound(t *testing.T) {
@@ -26,7 +26,7 @@ func TestTheTableIsSound(t *testing.T) {
 		once("path "+s.Path, s.Path)
 		once("flag "+s.Flag, s.Path)
 		once("variable "+s.Env(), s.Path)
-		if !path.MatchString(s.Path) || !flag.MatchString(s.Flag) || settings.Find(s.Path) != s {
+		if !pathForm.MatchString(s.Path) || !flagForm.MatchString(s.Flag) || settings.Find(s.Path) != s {
 			t.Errorf("%s, --%s: not as paths and flags are written", s.Path, s.Flag)
 		}
 		if s.Default == "" && s.Fallback == "" {
