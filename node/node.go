@@ -41,6 +41,10 @@ type Config struct {
 	// actors; default 256. Fewer make those that come next wait for the store,
 	// more cost 2 kB each.
 	Warm int
+	// AnnounceStatuses announces every stored change of an execution's status,
+	// best effort, and not only its end. It costs a message for each: two or three
+	// times as many as the ends.
+	AnnounceStatuses bool
 }
 
 func (c Config) withDefaults() Config {
