@@ -109,9 +109,11 @@ type Node struct {
 	started   time.Time
 	// window holds a token per request that is not yet durable.
 	window chan struct{}
-	drain  sync.Mutex
-	taken  int // places in the window that Drain took; guarded by drain
-	ended  [attune.Abandoned + 1]atomic.Int64
+	// sifting is held by whoever looks through the dead letters.
+	sifting chan struct{}
+	drain   sync.Mutex
+	taken   int // places in the window that Drain took; guarded by drain
+	ended   [attune.Abandoned + 1]atomic.Int64
 	// requests times the answers of the API.
 	requests *prometheus.HistogramVec
 	asked    retention.Asked
@@ -131,7 +133,7 @@ func New(config Config, parts Parts) *Node {
 	if parts.Inbox == nil {
 		parts.Inbox, _ = parts.Broker.(messages.Inbox)
 	}
-	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), requests: newRequests(), feed: newFeed(parts.Clock)}
+	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), sifting: make(chan struct{}, 1), requests: newRequests(), feed: newFeed(parts.Clock)}
 	n.catalog.Store(packs.NewSnapshot(nil))
 	n.actions.store = parts.Store
 	n.owned.most = int64(config.MaxLive)
