@@ -15,6 +15,7 @@ func (m *Registered) wire(w *wire) {
 	w.text(6, &m.Zone)
 	w.texts(7, &m.Earlier)
 	w.duration(8, &m.Sent)
+	w.duration(9, &m.Lease)
 }
 
 func (m *RegisterAck) wire(w *wire) {
@@ -40,6 +41,7 @@ func (m *HeartbeatAck) wire(w *wire) {
 	w.duration(3, &m.Sent)
 	w.flag(4, &m.Lost)
 	w.text(5, &m.Node)
+	w.flag(6, &m.Drained)
 }
 
 func (m *Draining) wire(w *wire) {
@@ -70,6 +72,7 @@ func (m *Dispatch) wire(w *wire) {
 	w.text(20, &m.Trigger)
 	w.text(21, &m.Traceparent)
 	text(w, 22, &m.APIToken)
+	w.text(23, &m.PackHash)
 }
 
 func (m *Stop) wire(w *wire) {

@@ -232,6 +232,21 @@ type SlotsReturned struct {
 // nothing: grants and requests are to be repeated.
 type SchedulerStarted struct{}
 
+// DrainWorker sets the operator's word that a worker is given nothing more, or
+// takes it back. Reply gets the stored row; it must not block.
+type DrainWorker struct {
+	Worker string
+	On     bool
+	Reply  func(*attune.Worker, error)
+}
+
+// RemoveWorker forgets a worker that is lost or has left. Reply gets its last
+// row; it must not block.
+type RemoveWorker struct {
+	Worker string
+	Reply  func(*attune.Worker, error)
+}
+
 // WorkerForgotten tells the workers that a worker's row may be gone from the
 // store; its actor looks.
 type WorkerForgotten struct{ Worker string }

@@ -248,6 +248,9 @@ func (n *Node) cancel(ctx context.Context, id attune.ExecutionID, reason, princi
 	if reason == "" {
 		reason = "cancelled by " + principal
 	}
+	if err := n.mustOwn(id.Partition()); err != nil {
+		return err
+	}
 	n.tree.Tell(n.tree.Partition(id.Partition()), &messages.Cancel{ID: id, Reason: reason, Reply: reply})
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/cluster"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/messages/https"
 	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/secret"
@@ -92,6 +93,7 @@ type Node struct {
 	parts    Parts
 	tree     *actors.Tree
 	pid      *actor.PID
+	desk     *https.Desk // the broker, and the workers' second way
 	owned    owned
 	watchers watchers
 	feed     *feed
@@ -140,6 +142,7 @@ func New(config Config, parts Parts) *Node {
 	system := actors.NewSystem(actors.Config{Clock: parts.Clock, Lend: parts.Lend, Dispatcher: parts.Dispatcher, Log: parts.Log,
 		Observe: parts.Observe, Fatal: n.fail})
 	n.tree = actors.NewTree(system, config.Incarnation)
+	n.desk = https.NewDesk(parts.Broker, n.tree.Mono)
 	return n
 }
 

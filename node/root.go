@@ -87,10 +87,10 @@ func (r *root) Receive(ctx actor.Context) {
 		{"lease", func() actors.Actor { return lease.New(t, n.parts.Store, n.renewed) }},
 		{"writer", func() actors.Actor { return writer.New(t, n.toldStore()) }},
 		{"inspector", func() actors.Actor { return inspector.New(t) }},
-		{"broker", func() actors.Actor { return broker.New(t, n.parts.Broker) }},
+		{"broker", func() actors.Actor { return broker.New(t, n.desk) }},
 		{"intake", func() actors.Actor { return intake.New(t, n.parts.Inbox, n.takeMessage) }},
 		{"output", func() actors.Actor { return output.New(t, n.parts.Store, n.watchers.changed) }},
-		{"workers", func() actors.Actor { return workers.New(t, n.parts.Store) }},
+		{"workers", func() actors.Actor { return workers.New(t, n.parts.Store, n.desk) }},
 		{"scheduler", func() actors.Actor { return scheduler.New(t) }},
 		{"rules", func() actors.Actor { return rules.New(t, &n.rules, n.judgeAt, n.owned.pick) }},
 		{"retention", func() actors.Actor {
