@@ -66,6 +66,9 @@ type Parts struct {
 	// Store and Broker are opened and closed by the caller.
 	Store  persistence.Store
 	Broker messages.Broker
+	// Inbox is what clients outside can reach of the broker; nil is the broker
+	// itself, if it is one.
+	Inbox messages.Inbox
 	// Secrets seals the values of secret parameters. Without it requests that
 	// have some are refused.
 	Secrets *secret.Box
@@ -123,6 +126,9 @@ const maxAdmissions = 500
 // New builds a node. It starts nothing.
 func New(config Config, parts Parts) *Node {
 	config = config.withDefaults()
+	if parts.Inbox == nil {
+		parts.Inbox, _ = parts.Broker.(messages.Inbox)
+	}
 	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), requests: newRequests(), feed: newFeed(parts.Clock)}
 	n.catalog.Store(packs.NewSnapshot(nil))
 	n.actions.store = parts.Store
@@ -177,6 +183,9 @@ func (n *Node) Drain(ctx context.Context) error {
 	n.tree.Drain()
 	n.drain.Lock()
 	defer n.drain.Unlock()
+	if err := n.closeIntake(ctx); err != nil {
+		return err
+	}
 	for n.taken < maxAdmissions { // and keep them: nothing gets in any more
 		select {
 		case n.window <- struct{}{}:
