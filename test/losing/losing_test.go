@@ -16,5 +16,21 @@ func TestLosing(t *testing.T) {
 	r := newRig(t)
 	defer func() { r.print(t) }()
 	r.serve()
-	r.scenario(t, "a broker that is killed", r.loseBroker)
+	for _, s := range []struct {
+		name string
+		lose func()
+	}{
+		{"workers killed for good", r.loseWorkers},
+		{"workers killed and restarted", r.restartWorkers},
+		{"a worker frozen", r.freezeWorker},
+		{"the broker killed", r.loseBroker},
+		{"the database lost", r.loseDatabase},
+		{"queues purged and deleted", r.loseQueues},
+		{"connections cut", r.cutConnections},
+		{"the node frozen", r.freezeNode},
+		{"everything three times", r.triple},
+		{"the node succeeded", r.succeedNode},
+	} {
+		r.scenario(t, s.name, s.lose)
+	}
 }

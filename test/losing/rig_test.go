@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/api/client"
 	"github.com/attune-automation/attune/internal/servers/mqtest"
@@ -56,7 +58,6 @@ type rig struct {
 	node    *supervised
 	toAPI   *proxy.Proxy // before the node, for the load
 	client  *client.Client
-	token   string // of all workers
 	workers map[string]*worker
 	load    *load
 	report
@@ -134,7 +135,7 @@ func place(t *testing.T, from, to string) {
 
 // end ends what was started, and finds it guilty of anything left.
 func (r *rig) end() {
-	for _, w := range r.workers {
+	for _, w := range r.standing() {
 		w.stop(r.t)
 	}
 	for _, p := range r.supervised {
@@ -229,7 +230,11 @@ func (r *rig) heal() {
 		heal(p)
 	}
 	must(r.t, r.mq.Start(r.t.Context()))
-	must(r.t, r.pg.Start(r.t.Context()))
+	if c, err := pgx.Connect(r.t.Context(), r.database); err == nil {
+		must(r.t, c.Close(r.t.Context()))
+	} else {
+		must(r.t, r.pg.Start(r.t.Context()))
+	}
 	r.ready()
 	for _, name := range []string{"one", "two"} {
 		w := r.workers[name]

@@ -26,9 +26,9 @@ const slots = 4
 // there is one.
 type worker struct {
 	*process
-	rig         *rig
-	name, data  string
-	toMQ, toAPI *proxy.Proxy
+	rig               *rig
+	name, data, token string
+	toMQ, toAPI       *proxy.Proxy
 }
 
 func (r *rig) newWorker(name string) *worker {
@@ -62,13 +62,13 @@ func (r *rig) standing() (all []*worker) {
 func (w *worker) begin(more ...string) {
 	w.rig.t.Helper()
 	r := w.rig
-	if r.token == "" {
-		made, err := r.client.CreateToken(r.t.Context(), api.TokenRequest{Name: "workers", Kind: "worker"})
+	if w.token == "" {
+		made, err := r.client.CreateToken(r.t.Context(), api.TokenRequest{Name: w.name, Kind: "worker"})
 		must(r.t, err)
-		r.token = made.Secret
+		w.token = made.Secret
 	}
 	args := []string{"worker", "start", "--name", w.name, "--data", w.data, "--packs", filepath.Join(r.packs, "lose"), "--slots", strconv.Itoa(slots),
-		"--broker", through(r.t, r.broker, w.toMQ), "--server", "http://" + w.toAPI.Addr(), "--token", r.token, "--log-format", "text"}
+		"--broker", through(r.t, r.broker, w.toMQ), "--server", "http://" + w.toAPI.Addr(), "--token", w.token, "--log-format", "text"}
 	w.process = r.start("worker-"+w.name, append(args, more...)...)
 }
 
