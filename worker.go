@@ -45,6 +45,12 @@ type Worker struct {
 	// Registered is when the incarnation registered, Changed when State last
 	// did.
 	Registered, Changed time.Time
+	// Lease is how long an answer to a heartbeat lets it run things, in whole
+	// milliseconds; zero is the nodes' default.
+	Lease time.Duration
+	// Drained is the operator's word: it is given nothing more, whatever
+	// incarnation it is, until the operator takes it back.
+	Drained bool
 	// Version counts its stored states, from 1.
 	Version int64
 }

@@ -45,6 +45,8 @@ type Inspection interface {
 	Actor(ctx context.Context, path string) (messages.ActorDetail, error)
 	// Ready is nil while the node takes work, else it says why not.
 	Ready() error
+	// Parts are what the node stands on: its store, its broker, its partitions.
+	Parts() []PartHealth
 	// Node describes the node.
 	Node() NodeView
 }

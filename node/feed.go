@@ -121,6 +121,8 @@ func (f *feed) take(now time.Time, op persistence.Op, skipped []string) {
 	case *persistence.SaveWorker:
 		w := op.Worker
 		f.add(api.Change{At: now, Kind: api.ChangeOfWorker, Status: w.State.String(), Version: w.Version, Worker: w.Name, Incarnation: w.Incarnation})
+	case *persistence.RemoveWorker:
+		f.add(api.Change{At: now, Kind: api.ChangeOfWorker, Status: "removed", Version: op.Version, Worker: op.Name})
 	}
 }
 

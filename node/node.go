@@ -18,6 +18,7 @@ import (
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/cluster"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/messages/https"
 	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/secret"
@@ -65,6 +66,9 @@ type Parts struct {
 	// Store and Broker are opened and closed by the caller.
 	Store  persistence.Store
 	Broker messages.Broker
+	// Inbox is what clients outside can reach of the broker; nil is the broker
+	// itself, if it is one.
+	Inbox messages.Inbox
 	// Secrets seals the values of secret parameters. Without it requests that
 	// have some are refused.
 	Secrets *secret.Box
@@ -85,6 +89,7 @@ type Node struct {
 	parts    Parts
 	tree     *actors.Tree
 	pid      *actor.PID
+	desk     *https.Desk // the broker, and the workers' second way
 	owned    owned
 	watchers watchers
 	feed     *feed
@@ -121,6 +126,9 @@ const maxAdmissions = 500
 // New builds a node. It starts nothing.
 func New(config Config, parts Parts) *Node {
 	config = config.withDefaults()
+	if parts.Inbox == nil {
+		parts.Inbox, _ = parts.Broker.(messages.Inbox)
+	}
 	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), requests: newRequests(), feed: newFeed(parts.Clock)}
 	n.catalog.Store(packs.NewSnapshot(nil))
 	n.actions.store = parts.Store
@@ -128,6 +136,7 @@ func New(config Config, parts Parts) *Node {
 	system := actors.NewSystem(actors.Config{Clock: parts.Clock, Lend: parts.Lend, Dispatcher: parts.Dispatcher, Log: parts.Log,
 		Observe: parts.Observe, Fatal: n.fail})
 	n.tree = actors.NewTree(system, config.Incarnation)
+	n.desk = https.NewDesk(parts.Broker, n.tree.Mono)
 	return n
 }
 
@@ -174,6 +183,9 @@ func (n *Node) Drain(ctx context.Context) error {
 	n.tree.Drain()
 	n.drain.Lock()
 	defer n.drain.Unlock()
+	if err := n.closeIntake(ctx); err != nil {
+		return err
+	}
 	for n.taken < maxAdmissions { // and keep them: nothing gets in any more
 		select {
 		case n.window <- struct{}{}:

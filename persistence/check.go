@@ -36,6 +36,10 @@ func Check(op Op) string {
 		return checkGroup([]*attune.Enforcement{op.Enforcement}, []*attune.Execution{op.Execution})
 	case *SaveWorker:
 		return checkWorker(op.Worker)
+	case *RemoveWorker:
+		r := row{what: "worker"}
+		r.key("name", op.Name)
+		return r.end()
 	case *RaiseIDHigh:
 		return checkPartition(op.Partition)
 	case *Announced:

@@ -8,7 +8,7 @@ import (
 )
 
 // Op is one operation of a flush: [Admit], [Extend], [Rerun], [Save],
-// [SaveWorker], [RaiseIDHigh] or [Announced].
+// [SaveWorker], [RemoveWorker], [RaiseIDHigh] or [Announced].
 type Op interface {
 	// Key orders the operations of a flush and is unique within one.
 	Key() OpKey
@@ -142,6 +142,19 @@ func (s *SaveWorker) Key() OpKey { return OpKey{Class: 4, Name: s.Worker.Name} }
 
 // Size implements Op.
 func (s *SaveWorker) Size() (rows, bytes int) { return 1, 300 }
+
+// RemoveWorker deletes a worker whose stored version is Version; another is a
+// Conflict, and one that is not there is Committed.
+type RemoveWorker struct {
+	Name    string
+	Version int64
+}
+
+// Key implements Op: it is that of [SaveWorker], since it is about the same row.
+func (r *RemoveWorker) Key() OpKey { return OpKey{Class: 4, Name: r.Name} }
+
+// Size implements Op.
+func (r *RemoveWorker) Size() (rows, bytes int) { return 1, len(r.Name) }
 
 // RaiseIDHigh raises a partition's mark. A mark that is there already is
 // Committed.

@@ -36,6 +36,8 @@ type Engine struct {
 	Tree     []messages.ActorView
 	// NotReady is why the node takes no work.
 	NotReady error
+	// Health is Parts.
+	Health []api.PartHealth
 	// Watched is told, without waiting, whenever somebody begins to watch.
 	Watched chan attune.ExecutionID
 
@@ -264,6 +266,9 @@ func (l *ear) Close() {
 
 // Ready is NotReady.
 func (e *Engine) Ready() error { return e.NotReady }
+
+// Parts is Health.
+func (e *Engine) Parts() []api.PartHealth { return e.Health }
 
 // Node is a node without a place.
 func (e *Engine) Node() api.NodeView {

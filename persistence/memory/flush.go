@@ -65,6 +65,8 @@ func (f *flush) write(op persistence.Op) persistence.Answer {
 		return f.save(op.Execution)
 	case *persistence.SaveWorker:
 		return f.saveWorker(op.Worker)
+	case *persistence.RemoveWorker:
+		return f.removeWorker(op)
 	case *persistence.RaiseIDHigh:
 		row := &f.s.partitions[op.Partition].row
 		f.raise(&row.IDHigh, op.High)
@@ -199,6 +201,19 @@ func (f *flush) saveWorker(w *attune.Worker) persistence.Answer {
 		return conflict("worker %s has version %d and cannot become %d", w.Name, have, w.Version)
 	}
 	f.s.workers[w.Name] = &worker{copyWorker(w), f.writer}
+	f.rows++
+	return committed()
+}
+
+func (f *flush) removeWorker(op *persistence.RemoveWorker) persistence.Answer {
+	old := f.s.workers[op.Name]
+	if old == nil {
+		return committed()
+	}
+	if old.row.Version != op.Version {
+		return conflict("worker %s has version %d, not %d", op.Name, old.row.Version, op.Version)
+	}
+	delete(f.s.workers, op.Name)
 	f.rows++
 	return committed()
 }

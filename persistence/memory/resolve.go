@@ -40,6 +40,8 @@ func (s *Store) resolve(writer string, op persistence.Op) (a persistence.Answer)
 	case *persistence.SaveWorker:
 		w := s.workers[op.Worker.Name]
 		done = w != nil && w.writer == writer && w.row.Version == op.Worker.Version && w.row.Incarnation == op.Worker.Incarnation
+	case *persistence.RemoveWorker:
+		done = s.workers[op.Name] == nil
 	case *persistence.RaiseIDHigh:
 		done = s.partitions[op.Partition].row.IDHigh >= op.High
 	case *persistence.Announced:

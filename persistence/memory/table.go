@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/attune-automation/attune"
 )
@@ -106,6 +107,7 @@ func copyWorker(w *attune.Worker) *attune.Worker {
 		}
 	}
 	c.Registered, c.Changed = stored(c.Registered), stored(c.Changed)
+	c.Lease = c.Lease.Truncate(time.Millisecond)
 	return &c
 }
 

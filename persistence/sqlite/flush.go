@@ -175,6 +175,8 @@ func (f *flush) rest() error {
 			f.answers[i], err = f.save(op.Execution)
 		case *persistence.SaveWorker:
 			f.answers[i], err = f.saveWorker(op.Worker)
+		case *persistence.RemoveWorker:
+			f.answers[i], err = f.removeWorker(op)
 		case *persistence.RaiseIDHigh:
 			f.answers[i], err = f.raise(op.Partition, op.High, "UPDATE partition SET id_high = ?2 WHERE id = ?1 AND id_high < ?2")
 		case *persistence.Announced:

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/persistence"
@@ -175,5 +176,6 @@ func decodeWorker(body []byte, w *attune.Worker) error {
 	}
 	w.Incarnation, w.State, w.Runners, w.Slots, w.Labels, w.Zone = b.Incarnation, attune.WorkerState(b.State), b.Runners, b.Slots, b.Labels, b.Zone
 	w.Registered, w.Changed = persistence.FromMillis(b.Registered), persistence.FromMillis(b.Changed)
+	w.Lease, w.Drained = time.Duration(b.Lease)*time.Millisecond, b.Drained
 	return nil
 }

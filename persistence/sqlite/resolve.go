@@ -53,6 +53,9 @@ func (t *tx) resolve(writer int64, op persistence.Op) (a persistence.Answer, err
 	case *persistence.SaveWorker:
 		have, e := t.workerVersion(op.Worker.Name)
 		done, err = have == stamp{op.Worker.Version, writer}, e
+	case *persistence.RemoveWorker:
+		have, e := t.workerVersion(op.Name)
+		done, err = have == stamp{}, e
 	case *persistence.RaiseIDHigh:
 		t.int(op.High)
 		done, err = t.has("SELECT 1 FROM partition WHERE id_high >= ? AND id = ?", int64(op.Partition))

@@ -46,7 +46,8 @@ func (f *flush) saveWorker(w *attune.Worker) (persistence.Answer, error) {
 	if have.version != w.Version-1 {
 		return conflict("worker %s has version %d and cannot become %d", w.Name, have.version, w.Version), nil
 	}
-	body, err := json.Marshal(workerBody{w.Incarnation, uint8(w.State), w.Runners, w.Slots, w.Labels, w.Zone, persistence.Millis(w.Registered), persistence.Millis(w.Changed)})
+	body, err := json.Marshal(workerBody{w.Incarnation, uint8(w.State), w.Runners, w.Slots, w.Labels, w.Zone, persistence.Millis(w.Registered), persistence.Millis(w.Changed),
+		w.Lease.Milliseconds(), w.Drained})
 	if err != nil {
 		return persistence.Answer{}, err
 	}
@@ -55,6 +56,20 @@ func (f *flush) saveWorker(w *attune.Worker) (persistence.Answer, error) {
 	f.int(f.writer)
 	f.json(body)
 	n, err := f.exec("INSERT OR REPLACE INTO worker (name, version, writer, body) VALUES (?, ?, ?, ?)")
+	f.rows += n
+	return committed(), err
+}
+
+func (f *flush) removeWorker(op *persistence.RemoveWorker) (persistence.Answer, error) {
+	have, err := f.workerVersion(op.Name)
+	if err != nil || have == (stamp{}) {
+		return committed(), err
+	}
+	if have.version != op.Version {
+		return conflict("worker %s has version %d, not %d", op.Name, have.version, op.Version), nil
+	}
+	f.text(op.Name)
+	n, err := f.exec("DELETE FROM worker WHERE name = ?")
 	f.rows += n
 	return committed(), err
 }
@@ -69,6 +84,8 @@ type workerBody struct {
 	Zone        string            `json:"zone,omitempty"`
 	Registered  int64             `json:"registered"`
 	Changed     int64             `json:"changed"`
+	Lease       int64             `json:"lease,omitempty"`
+	Drained     bool              `json:"drained,omitempty"`
 }
 
 // stamp is who wrote a row, and its version; zero where there is none.

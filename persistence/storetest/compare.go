@@ -118,6 +118,9 @@ func (d *driver) operation() persistence.Op {
 	case 9:
 		return &persistence.SaveWorker{Worker: newWorker(fmt.Sprintf("w%d", d.rand.IntN(3)), 1+d.rand.Int64N(4))}
 	case 10:
+		if d.rand.IntN(2) == 0 {
+			return &persistence.RemoveWorker{Name: fmt.Sprintf("w%d", d.rand.IntN(3)), Version: 1 + d.rand.Int64N(4)}
+		}
 		return &persistence.RaiseIDHigh{Partition: d.rand.IntN(4), High: d.rand.Int64N(100)}
 	}
 	return &persistence.Announced{Partition: d.rand.IntN(4), Through: d.rand.Int64N(20)}

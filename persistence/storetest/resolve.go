@@ -57,6 +57,13 @@ var resolveCases = map[string]func(f *fixture){
 		f.answers(e)
 		same(f, "answer", f.resolve(e)[0], persistence.Answer{Outcome: persistence.Committed, Skipped: []string{"b"}})
 	},
+	"the removal of a worker is written when it is gone": func(f *fixture) {
+		f.flush(&persistence.SaveWorker{Worker: newWorker("w", 1)})
+		gone := &persistence.RemoveWorker{Name: "w", Version: 1}
+		f.outcome(f.resolve(gone)[0], persistence.NotWritten)
+		f.flush(gone)
+		f.outcome(f.resolve(gone)[0], persistence.Committed)
+	},
 	"what another incarnation wrote is not mine": func(f *fixture) {
 		a, w := f.direct(1, ""), newWorker("w", 1)
 		f.flush(a)

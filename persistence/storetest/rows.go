@@ -126,6 +126,7 @@ func save(x *attune.Execution) persistence.Op { return &persistence.Save{Executi
 func newWorker(name string, version int64) *attune.Worker {
 	return &attune.Worker{
 		Name: name, Incarnation: fmt.Sprintf("%s#%d", name, version), State: attune.WorkerAlive, Runners: []string{"local-shell-cmd", "noop"}, Slots: 8,
-		Labels: map[string]string{"zone": "a", "gpu": ""}, Zone: "a", Registered: at(1), Changed: at(2), Version: version,
+		Labels: map[string]string{"zone": "a", "gpu": ""}, Zone: "a", Registered: at(1), Changed: at(2),
+		Lease: 30 * time.Second, Drained: true, Version: version,
 	}
 }

@@ -80,6 +80,16 @@ var saveCases = map[string]func(f *fixture){
 		f.ok(err)
 		same(f, "workers", rows, []*attune.Worker{next, newWorker("w2", 1)})
 	},
+	"a worker is removed at its version, and one that is gone is no fault": func(f *fixture) {
+		f.flush(&persistence.SaveWorker{Worker: newWorker("w1", 1)}, &persistence.SaveWorker{Worker: newWorker("w2", 1)})
+		f.outcome(f.answers(&persistence.RemoveWorker{Name: "w1", Version: 2})[0], persistence.Conflict)
+		f.flush(&persistence.RemoveWorker{Name: "w1", Version: 1})
+		f.flush(&persistence.RemoveWorker{Name: "w1", Version: 1})
+		rows, err := f.s.Workers(f.ctx)
+		f.ok(err)
+		same(f, "workers", rows, []*attune.Worker{newWorker("w2", 1)})
+		f.flush(&persistence.SaveWorker{Worker: newWorker("w1", 1)}) // it may come again
+	},
 	"marks only rise": func(f *fixture) {
 		f.flush(&persistence.RaiseIDHigh{Partition: 3, High: 50}, &persistence.Announced{Partition: 3, Through: 7})
 		f.flush(&persistence.RaiseIDHigh{Partition: 3, High: 50}, &persistence.Announced{Partition: 3, Through: 7})

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/attune-automation/attune/test/ledger"
 )
 
 // row is an execution as the store holds it.
@@ -155,15 +157,19 @@ func judgeLedger(t *testing.T, l *load, executions map[string]row) {
 			a = &attempt{}
 			attempts[line.Execution][line.Attempt] = a
 		}
+		if line.What == ledger.Overlap {
+			t.Errorf("attempt %d of %s began while another one lived", line.Attempt, line.Execution)
+			continue
+		}
 		at := &a.start
-		if line.What == "end" {
+		if line.What == ledger.End {
 			at = &a.end
 		}
 		if *at != 0 {
 			t.Errorf("attempt %d of %s: %s is in the ledger twice", line.Attempt, line.Execution, line.What)
 		}
 		*at = line.At
-		if line.Attempt > 1 && line.What == "start" {
+		if line.Attempt > 1 && line.What == ledger.Start {
 			again++
 		}
 	}
