@@ -56,8 +56,6 @@ func (o *nodeOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.Listen, "listen", defaultListen, "HOST:PORT to listen on; port 0 takes any")
 	f.BoolVar(&o.AllowPlaintext, "insecure-plaintext-listen", false, "listen where other machines can reach it, without TLS")
-	f.StringVar(&o.TLS.Certificate, "tls-cert", "", "file of the certificate, PEM, with those between it and the root; read again when it changes")
-	f.StringVar(&o.TLS.Key, "tls-key", "", "file of the certificate's private key, PEM")
 	f.StringArrayVar(&o.Packs, "packs", nil, "folder of packs, watched for changes; may be given several times")
 	f.StringArrayVar(&o.Configs, "configs", nil, "folder of pack configurations, PACK.yaml; may be given several times")
 	f.BoolVar(&o.AnyPayload, "any-payload", false, "take events that do not fit the payload_schema of their trigger")
