@@ -23,6 +23,8 @@ type nodeOptions struct {
 	URL string
 	// TLS is what the API proves itself by; without files it speaks plain HTTP.
 	TLS tlsOptions
+	// Reload has SIGHUP read the certificate again; otherwise it ends the process.
+	Reload bool
 	// Packs are folders of packs, besides the built-in ones.
 	Packs []string
 	// Configs are folders of configurations, besides configs in the data folder.
@@ -82,9 +84,6 @@ func (o *nodeOptions) check(p *program) (err error) {
 	}
 	if o.MaxLive < 0 {
 		return usage("--max-live is below zero", "--max-live 1000000")
-	}
-	if (o.TLS.Certificate == "") != (o.TLS.Key == "") {
-		return usage("--tls-cert and --tls-key go together", "--tls-cert server.pem --tls-key server-key.pem")
 	}
 	if o.TraceTo == "" {
 		o.TraceTo = collector(p.env)

@@ -25,6 +25,8 @@ type world struct {
 	dir, home, data, packs string
 	// program is this world's link to attune.
 	program string
+	// servers is nil on attune dev.
+	servers *servers
 	started []*process
 }
 
@@ -38,6 +40,9 @@ func newWorld(t *testing.T) *world {
 	must(t, os.CopyFS(w.packs, os.DirFS("testdata/packs")))
 	place(t, built.attune, w.program)
 	place(t, built.action, filepath.Join(w.packs, "load", "actions", "program"))
+	if onServers() {
+		w.needServers()
+	}
 	t.Cleanup(w.end)
 	return w
 }
