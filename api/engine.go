@@ -29,6 +29,7 @@ type Engine interface {
 	Watch(id attune.ExecutionID) (changed <-chan struct{}, stop func())
 	Rules
 	Reruns
+	WorkerKeeper
 	// Catalog is the present set of packs.
 	Catalog() *packs.Snapshot
 	Inspection

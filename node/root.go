@@ -71,7 +71,7 @@ func (r *root) Receive(ctx actor.Context) {
 		return
 	}
 	n, t := r.node, r.node.tree
-	shared := &execution.Node{Tree: t, Definition: n.actions.find, Changed: n.watchers.changed, Ended: n.executionEnded,
+	shared := &execution.Node{Tree: t, Definition: n.actions.find, Content: n.packContent, Changed: n.watchers.changed, Ended: n.executionEnded,
 		Traceparent: n.traceparent, Secret: n.secret, Epoch: n.owned.Epoch}
 	executions := partitions.Executions{
 		Props:    t.Props(func() actors.Actor { return execution.New(shared) }),

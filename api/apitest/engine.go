@@ -3,6 +3,7 @@ package apitest
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/api"
@@ -34,6 +35,12 @@ type Engine struct {
 	Judged   []attune.Evaluation
 	Machines []api.WorkerView
 	Tree     []messages.ActorView
+	// Drain, Forget, Link and Content are DrainWorker, RemoveWorker, LinkWorker
+	// and PackContent.
+	Drain   func(name string, on bool) (api.WorkerView, error)
+	Forget  func(name string) (api.WorkerView, error)
+	Link    func(worker, session string, brought []messages.Parcel, wait time.Duration) ([]messages.Parcel, error)
+	Content func(ref, content string) ([]byte, error)
 	// NotReady is why the node takes no work.
 	NotReady error
 	// Health is Parts.
@@ -167,6 +174,26 @@ func (e *Engine) InstallPack(_ context.Context, o api.PackOrder) (packs.Change, 
 // RemovePack asks Remove.
 func (e *Engine) RemovePack(_ context.Context, o api.PackOrder) (packs.Change, error) {
 	return e.Remove(o)
+}
+
+// DrainWorker asks Drain.
+func (e *Engine) DrainWorker(_ context.Context, name string, on bool) (api.WorkerView, error) {
+	return e.Drain(name, on)
+}
+
+// RemoveWorker asks Forget.
+func (e *Engine) RemoveWorker(_ context.Context, name string) (api.WorkerView, error) {
+	return e.Forget(name)
+}
+
+// LinkWorker asks Link.
+func (e *Engine) LinkWorker(_ context.Context, worker, session string, brought []messages.Parcel, wait time.Duration) ([]messages.Parcel, error) {
+	return e.Link(worker, session, brought, wait)
+}
+
+// PackContent asks Content.
+func (e *Engine) PackContent(_ context.Context, ref, content string) ([]byte, error) {
+	return e.Content(ref, content)
 }
 
 // Catalog is Snapshot.

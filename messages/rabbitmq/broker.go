@@ -32,7 +32,8 @@ type Broker struct {
 
 	mu      sync.Mutex
 	closed  bool
-	bulking bool // the link of bulk is started
+	bulking bool                   // the link of bulk is started
+	own     map[*consumer]*bundles // to be probed
 }
 
 // Open returns at once, also when the server is away: it is tried for ever. An
@@ -42,7 +43,7 @@ func Open(config Config) (*Broker, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	b := &Broker{config: config}
+	b := &Broker{config: config, own: map[*consumer]*bundles{}}
 	b.arrivals.changed = make(chan struct{})
 	b.confirmed.turn = make(chan struct{}, 1)
 	b.subscriptions, b.endConsumers = context.WithCancel(context.Background())

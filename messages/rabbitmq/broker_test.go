@@ -52,3 +52,7 @@ func until(t testing.TB, what string, holds func() bool) {
 func TestContract(t *testing.T) {
 	brokertest.Run(t, func(t testing.TB) messages.Broker { return open(t, mqtest.URL(t)) }, nil)
 }
+
+func TestInbox(t *testing.T) {
+	brokertest.RunInbox(t, func(t testing.TB) brokertest.Outpost { return open(t, mqtest.URL(t)) }, nil)
+}

@@ -11,11 +11,6 @@ import (
 	"github.com/attune-automation/attune/messages"
 )
 
-// deliveryLimit is the last fence against a message that kills whoever takes it:
-// the server puts it with the dead letters then. We do so ourselves, with a
-// reason, at the fifth time.
-const deliveryLimit = 20
-
 // unlimited is for the dead letters, which have nowhere to go: newer servers
 // have a limit by default.
 const unlimited = 1 << 30
@@ -26,7 +21,7 @@ func outsideQueue(queue messages.Queue) amqp.Table {
 		return amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": unlimited}
 	}
 	return amqp.Table{
-		"x-queue-type": "quorum", "x-delivery-limit": deliveryLimit,
+		"x-queue-type": "quorum", "x-delivery-limit": messages.DeliveryLimit,
 		"x-dead-letter-exchange": string(messages.Dead), "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish",
 	}
 }
@@ -112,7 +107,6 @@ func (s *outside) take(ch *amqp.Channel, stream <-chan amqp.Delivery) error {
 			case s.ctx.Err() != nil:
 				return s.ctx.Err()
 			case d.ContentType == probeType:
-				s.broker.probes.arrived(string(d.Body))
 				err = ch.Ack(d.DeliveryTag, false)
 			default:
 				s.broker.stats.delivered.Add(1)
@@ -166,8 +160,13 @@ func (b *Broker) Publish(ctx context.Context, exchange messages.Exchange, key st
 	p := publishing(&m, amqp.Persistent)
 	err := b.confirmed.publish(ctx, b, exchange, key, &p)
 	if errors.Is(err, messages.ErrUnroutable) { // the queue may have been deleted
-		if derr := b.confirmed.declare(ctx, b, exchange); derr != nil {
-			return derr
+		for queue, binding := range messages.Queues {
+			if binding.Exchange != exchange {
+				continue
+			}
+			if derr := b.confirmed.declare(ctx, b, queue); derr != nil {
+				return derr
+			}
 		}
 		err = b.confirmed.publish(ctx, b, exchange, key, &p)
 	}
@@ -238,10 +237,9 @@ func (c *confirmed) publish(ctx context.Context, b *Broker, exchange messages.Ex
 	}
 	b.stats.published.Add(1)
 	select {
-	case r, ok := <-c.returns: // comes before the confirmation
-		if ok {
+	case _, returned := <-c.returns: // comes before the confirmation
+		if returned {
 			b.stats.returned.Add(1)
-			_ = r
 			return messages.ErrUnroutable
 		}
 	default:
@@ -249,19 +247,14 @@ func (c *confirmed) publish(ctx context.Context, b *Broker, exchange messages.Ex
 	return nil
 }
 
-// declare makes the queues that messages to an exchange should reach.
-func (c *confirmed) declare(ctx context.Context, b *Broker, exchange messages.Exchange) error {
+// declare makes a queue with its bindings.
+func (c *confirmed) declare(ctx context.Context, b *Broker, queue messages.Queue) error {
 	if err := c.take(ctx, b); err != nil {
 		return err
 	}
 	defer c.leave()
-	for queue, binding := range messages.Queues {
-		if binding.Exchange != exchange {
-			continue
-		}
-		if err := declareQueue(c.ch, queue); err != nil {
-			return away(err)
-		}
+	if err := declareQueue(c.ch, queue); err != nil {
+		return away(err)
 	}
 	return nil
 }

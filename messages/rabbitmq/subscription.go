@@ -26,6 +26,8 @@ type consumer struct {
 	// leave cleans up behind a subscription that was stopped.
 	leave func(ch *amqp.Channel)
 
+	bundles *bundles // that it is of, or nil
+
 	ctx  context.Context
 	stop context.CancelFunc
 
@@ -47,6 +49,9 @@ func (b *Broker) begin(c *consumer) error {
 	c.broker, c.tried = b, make(chan struct{})
 	c.ctx, c.stop = context.WithCancel(b.subscriptions)
 	b.consumers.Add(1)
+	if c.bundles != nil {
+		b.own[c] = c.bundles
+	}
 	b.mu.Unlock()
 	go c.run()
 	if !b.arrivals.up() {
@@ -67,8 +72,7 @@ const attachTime = 2 * time.Second
 
 // run is the goroutine of a consumer.
 func (c *consumer) run() {
-	defer c.broker.consumers.Done()
-	defer c.stop()
+	defer c.broker.ended(c)
 	wait := c.broker.config.LeastWait
 	for {
 		conn := c.broker.arrivals.wait(c.ctx)
@@ -91,6 +95,15 @@ func (c *consumer) run() {
 		pause(c.ctx, wait)
 		wait = min(2*wait, c.broker.config.MostWait)
 	}
+}
+
+// ended is called by a consumer's goroutine at its end.
+func (b *Broker) ended(c *consumer) {
+	c.stop()
+	b.mu.Lock()
+	delete(b.own, c)
+	b.mu.Unlock()
+	b.consumers.Done()
 }
 
 var errStreamEnded = errors.New("the stream of deliveries ended")
@@ -124,7 +137,7 @@ type bundles struct {
 
 func (b *Broker) subscribe(exchange messages.Exchange, key string, deliver func(m any)) *bundles {
 	s := &bundles{exchange: exchange, key: key, queue: ownQueueName(exchange, key), deliver: deliver}
-	s.consumer = &consumer{name: s.queue, attach: s.attach, take: s.take, leave: s.leave}
+	s.consumer = &consumer{name: s.queue, attach: s.attach, take: s.take, leave: s.leave, bundles: s}
 	return s
 }
 
@@ -189,7 +202,7 @@ func (s *bundles) take(ch *amqp.Channel, stream <-chan amqp.Delivery) error {
 func (s *bundles) hand(d *amqp.Delivery) {
 	stats := &s.broker.stats
 	if d.ContentType == probeType {
-		s.broker.probes.arrived(string(d.Body))
+		s.broker.probes.arrived(string(d.Body), s.queue)
 		return
 	}
 	m, err := messages.Decode(d.ContentType, d.Body)

@@ -35,7 +35,6 @@ func (w Way) String() string {
 // come, until it is ordered otherwise.
 type Proxy struct {
 	listener net.Listener
-	target   string
 	// served is done when the listener and every connection are.
 	served sync.WaitGroup
 
@@ -50,6 +49,7 @@ type Proxy struct {
 
 // orders are what is done to bytes, apart for each way.
 type orders struct {
+	target string
 	refuse bool
 	frozen Way
 	delay  map[Way]time.Duration
@@ -74,8 +74,8 @@ func Listen(target string) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proxy before %s: %w", target, err)
 	}
-	p := &Proxy{listener: listener, target: target, changed: make(chan struct{}), open: map[*connection]bool{},
-		orders: orders{delay: map[Way]time.Duration{}, rate: map[Way]int{}}}
+	p := &Proxy{listener: listener, changed: make(chan struct{}), open: map[*connection]bool{},
+		orders: orders{target: target, delay: map[Way]time.Duration{}, rate: map[Way]int{}}}
 	p.served.Go(p.accept)
 	return p, nil
 }
@@ -126,6 +126,9 @@ func (p *Proxy) Cut() int {
 	p.count.Cut += cut
 	return cut
 }
+
+// Aim lets new connections reach another server.
+func (p *Proxy) Aim(target string) { p.order(func(o *orders) { o.target = target }) }
 
 // Refuse says whether new connections are reset at once.
 func (p *Proxy) Refuse(yes bool) { p.order(func(o *orders) { o.refuse = yes }) }
@@ -193,12 +196,12 @@ func (p *Proxy) accept() {
 // serve carries one connection to its end.
 func (p *Proxy) serve(client *net.TCPConn) {
 	p.mu.Lock()
-	refuse := p.orders.refuse
+	target, refuse := p.orders.target, p.orders.refuse
 	p.mu.Unlock()
 	var server net.Conn
 	err := errors.New("refused")
 	if !refuse {
-		server, err = net.DialTimeout("tcp", p.target, 5*time.Second)
+		server, err = net.DialTimeout("tcp", target, 5*time.Second)
 	}
 	if err != nil {
 		reset(client)

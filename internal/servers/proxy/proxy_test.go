@@ -219,6 +219,19 @@ func TestAServerThatIsAwayRefuses(t *testing.T) {
 	refused(t, p)
 }
 
+func TestAimLeadsNewConnectionsElsewhere(t *testing.T) {
+	one, two := serve(t), serve(t)
+	p := proxy.Before(t, one.addr())
+	old := dial(t, p)
+	echoes(t, old)
+	p.Aim(two.addr())
+	echoes(t, dial(t, p))
+	echoes(t, old)
+	if one.taken() != 8 || two.taken() != 4 {
+		t.Errorf("one server took %d bytes, the other %d", one.taken(), two.taken())
+	}
+}
+
 func TestAFrozenConnectionIsOpenAndSilentUntilItThaws(t *testing.T) {
 	s := serve(t)
 	p := proxy.Before(t, s.addr())
