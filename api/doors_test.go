@@ -86,6 +86,10 @@ var doors = map[string]door{
 	"GET /api/v1/workers/{name}":           {who: viewers},
 	"GET /api/v1/actors":                   {who: viewers},
 	"GET /api/v1/actors/{path}":            {who: viewers},
+	"GET /api/v1/deadletters":              {who: viewers},
+	"GET /api/v1/deadletters/{id}":         {who: operators},
+	"POST /api/v1/deadletters/{id}/replay": {who: operators},
+	"DELETE /api/v1/deadletters/{id}":      {who: operators},
 	"GET /api/v1/tokens":                   {who: admins},
 	"POST /api/v1/tokens":                  {who: admins, body: `{"name":"made","kind":"viewer"}`, status: 201},
 	"DELETE /api/v1/tokens/{name}":         {who: admins},
@@ -139,6 +143,7 @@ func busy(t *testing.T, changes ...func(*api.Config)) (w *apitest.World, own, fo
 	w.Engine.Install = func(api.PackOrder) (packs.Change, error) { return packs.Change{Ref: "demo"}, nil }
 	w.Engine.Remove = func(api.PackOrder) (packs.Change, error) { return packs.Change{Ref: "demo"}, nil }
 	w.Engine.Machines = []api.WorkerView{{Worker: attune.Worker{Name: "w1", State: attune.WorkerAlive}}}
+	w.Engine.Letter = func(_, id string) (messages.DeadLetter, error) { return messages.DeadLetter{ID: id}, nil }
 	w.Engine.Tree = []messages.ActorView{{Path: "node"}}
 	return w, own, foreign
 }

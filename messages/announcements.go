@@ -155,6 +155,31 @@ func (r *reader) status(name string, needed bool) attune.Status {
 	return status
 }
 
+// announcement is what leaves in an envelope.
+type announcement interface{ Envelope() *Envelope }
+
+// readAnnouncement is the inverse of an announcement's envelope.
+func readAnnouncement(body []byte) (any, error) {
+	var kind struct {
+		Type string `json:"message_type"`
+	}
+	_ = json.Unmarshal(body, &kind) // reading it all says what is wrong
+	e, err := ReadEnvelope(kind.Type, Outside{Body: body})
+	if err != nil {
+		return nil, err
+	}
+	chain := attune.Chain{Correlation: e.CorrelationID, Traceparent: e.Headers.TraceID}
+	switch p := e.Payload.(type) {
+	case *ExecutionCompleted:
+		p.Chain = chain
+	case *ExecutionStatus:
+		p.Chain = chain
+	default:
+		return nil, &attune.Error{Kind: attune.Invalid, Code: CodeMalformed, Message: "it is no announcement", Where: e.MessageType}
+	}
+	return e.Payload, nil
+}
+
 // announced wraps an announcement. Its message_id follows from what it says, so
 // that who hears it twice can tell.
 func announced(p Payload, id attune.ExecutionID, version int64, at time.Time, chain attune.Chain) *Envelope {

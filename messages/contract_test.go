@@ -212,6 +212,26 @@ func TestAStatusIsAnnouncedWhenItChanged(t *testing.T) {
 	}
 }
 
+func TestAnAnnouncementCrossesTheNetwork(t *testing.T) {
+	for _, e := range examples() {
+		switch e.Payload.(type) {
+		case *messages.ExecutionCompleted, *messages.ExecutionStatus:
+		default:
+			continue
+		}
+		kind, body, err := messages.Encode(e.Payload)
+		if err != nil || kind != messages.JSONType {
+			t.Fatal(kind, err)
+		}
+		if got, err := messages.Decode(kind, body); err != nil || !reflect.DeepEqual(got, e.Payload) {
+			t.Errorf("got\n%+v, %v\nwant\n%+v", got, err, e.Payload)
+		}
+	}
+	if m, err := messages.Decode(messages.JSONType, []byte(`{"message_type":"event.created","version":1,"payload":{"trigger":"a.b"}}`)); err == nil {
+		t.Errorf("%+v is taken for an announcement", m)
+	}
+}
+
 // FuzzReadEnvelope reads whatever comes: it is an error of ours, or a message
 // that is written and read again as the same.
 func FuzzReadEnvelope(f *testing.F) {

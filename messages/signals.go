@@ -285,8 +285,12 @@ type ToWorker struct {
 // Announce asks the broker to publish the end of an execution.
 type Announce struct{ End *ExecutionCompleted }
 
-// SyncBroker asks the broker to prove that it took what was announced before;
-// Reply is called with nil then, and must not block.
+// AnnounceStatus asks the broker to publish a change of status.
+type AnnounceStatus struct{ Status *ExecutionStatus }
+
+// SyncBroker asks the broker to prove that it took what was announced since the
+// last proof that anybody got; Reply is called with nil then, and must not block.
+// What was lost before is in the count of losses by then.
 type SyncBroker struct{ Reply func(error) }
 
 type token attune.Token

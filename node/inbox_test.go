@@ -157,3 +157,32 @@ func (r *rig) publish(key string, m messages.Outside) {
 		r.Fatal(err)
 	}
 }
+
+// Sift implements messages.DeadLetters.
+func (in *inbox) Sift(ctx context.Context, queue messages.Queue, most int, see func(*messages.Delivery) bool) error {
+	in.mu.Lock()
+	held := in.waiting[queue]
+	in.waiting[queue] = nil
+	in.mu.Unlock()
+	var left []*letter
+	for i, l := range held {
+		if i == most || ctx.Err() != nil {
+			left = append(left, held[i:]...)
+			break
+		}
+		l.deliveries++
+		gone := false
+		more := see(&messages.Delivery{Outside: l.Outside, Exchange: l.exchange, Key: l.key, Deliveries: l.deliveries, Ack: func() { gone = true }, Return: func() {}})
+		if !gone {
+			left = append(left, l)
+		}
+		if !more {
+			left = append(left, held[i+1:]...)
+			break
+		}
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.waiting[queue] = append(left, in.waiting[queue]...)
+	return ctx.Err()
+}

@@ -42,6 +42,10 @@ type Config struct {
 	// actors; default 256. Fewer make those that come next wait for the store,
 	// more cost 2 kB each.
 	Warm int
+	// AnnounceStatuses announces every stored change of an execution's status,
+	// best effort, and not only its end. It costs a message for each: two or three
+	// times as many as the ends.
+	AnnounceStatuses bool
 }
 
 func (c Config) withDefaults() Config {
@@ -107,9 +111,11 @@ type Node struct {
 	started   time.Time
 	// window holds a token per request that is not yet durable.
 	window chan struct{}
-	drain  sync.Mutex
-	taken  int // places in the window that Drain took; guarded by drain
-	ended  [attune.Abandoned + 1]atomic.Int64
+	// sifting is held by whoever looks through the dead letters.
+	sifting chan struct{}
+	drain   sync.Mutex
+	taken   int // places in the window that Drain took; guarded by drain
+	ended   [attune.Abandoned + 1]atomic.Int64
 	// requests times the answers of the API.
 	requests *prometheus.HistogramVec
 	asked    retention.Asked
@@ -129,7 +135,7 @@ func New(config Config, parts Parts) *Node {
 	if parts.Inbox == nil {
 		parts.Inbox, _ = parts.Broker.(messages.Inbox)
 	}
-	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), requests: newRequests(), feed: newFeed(parts.Clock)}
+	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), sifting: make(chan struct{}, 1), requests: newRequests(), feed: newFeed(parts.Clock)}
 	n.catalog.Store(packs.NewSnapshot(nil))
 	n.actions.store = parts.Store
 	n.owned.most = int64(config.MaxLive)

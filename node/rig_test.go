@@ -53,6 +53,7 @@ type rig struct {
 
 	// maxLive and warm are the node's, from its next start on.
 	maxLive, warm int
+	statuses      bool // announced too
 
 	*node.Node  // the present incarnation, nil while it is down
 	lent        *node.Lent
@@ -135,7 +136,7 @@ func (r *rig) boot() {
 	clock, began := node.NewClock(), time.Now()
 	r.clock = clock
 	clock.BootTime = func() time.Duration { return time.Since(began) } // that of the bubble
-	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d", Keep: r.keep, MaxLive: r.maxLive, Warm: r.warm},
+	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d", Keep: r.keep, MaxLive: r.maxLive, Warm: r.warm, AnnounceStatuses: r.statuses},
 		node.Parts{Clock: clock, Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Inbox: r.inbox, Secrets: r.box, Log: r.log,
 			Observe: func(path, kind string, m any) {
 				if observe, ok := r.observe.get(); ok {

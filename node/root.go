@@ -85,7 +85,7 @@ func (r *root) Receive(ctx actor.Context) {
 		produce func() actors.Actor
 	}{
 		{"lease", func() actors.Actor { return lease.New(t, n.parts.Store, n.renewed) }},
-		{"writer", func() actors.Actor { return writer.New(t, told{n.parts.Store, n.feed}) }},
+		{"writer", func() actors.Actor { return writer.New(t, n.toldStore()) }},
 		{"inspector", func() actors.Actor { return inspector.New(t) }},
 		{"broker", func() actors.Actor { return broker.New(t, n.desk) }},
 		{"intake", func() actors.Actor { return intake.New(t, n.parts.Inbox, n.takeMessage) }},
