@@ -215,10 +215,11 @@ func (s *Server) Start(ctx context.Context) error {
 	defer cancel()
 	for {
 		cmd := s.command(exec.Command("/bin/sh", "-c", guardian, "guardian", filepath.Join(string(bin), "postgres"), s.dir))
+		begins := s.logged()
 		if err := s.run(cmd); err != nil {
 			return err
 		}
-		if err = s.answers(ctx); !errors.Is(err, errInUse) {
+		if err = s.answers(ctx, begins); !errors.Is(err, errInUse) {
 			return err
 		}
 		s.end("keep")
@@ -248,9 +249,9 @@ func (s *Server) log() string { return filepath.Join(s.dir, "log") }
 // still have: they are about to end.
 var errInUse = errors.New("is still in use")
 
-// answers waits until the server does.
-func (s *Server) answers(ctx context.Context) error {
-	begins := s.logged()
+// answers waits until the server does. What it says of itself stands in the log,
+// from begins on.
+func (s *Server) answers(ctx context.Context, begins int) error {
 	for {
 		err := s.exec(ctx, "SELECT 1")
 		if err == nil {
