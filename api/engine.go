@@ -29,10 +29,12 @@ type Engine interface {
 	Watch(id attune.ExecutionID) (changed <-chan struct{}, stop func())
 	Rules
 	Reruns
+	WorkerKeeper
 	// Catalog is the present set of packs.
 	Catalog() *packs.Snapshot
 	Inspection
 	Changes
+	DeadLetters
 }
 
 // Inspection looks inside the node.

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"path/filepath"
 	"runtime"
-	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors/retention"
@@ -15,9 +14,7 @@ import (
 	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence/sqlite"
 	"github.com/attune-automation/attune/worker"
-	"github.com/attune-automation/attune/worker/journal"
 	"github.com/attune-automation/attune/worker/keeper"
-	"github.com/attune-automation/attune/worker/runners"
 )
 
 // EmbeddedConfig says how to run everything in one process.
@@ -104,34 +101,11 @@ func OpenEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Embedded, err error
 
 // startWorker starts the built-in worker: the same as a worker elsewhere, over
 // a broker in this process.
-func (e *Embedded) startWorker(c EmbeddedConfig, broker *brokermemory.Broker) error {
-	dir := filepath.Join(c.Data, "worker")
-	book, err := journal.NewDisk(journal.DiskConfig{Dir: filepath.Join(dir, "journal")})
-	if err != nil {
-		return err
-	}
-	e.add(func(context.Context) error { return book.Close() })
-	processes := runners.NewProcesses(runners.ProcessConfig{Dir: dir, Args: c.KeeperArgs, Mode: c.Mode, Env: runners.Environment(),
-		APIURL: c.APIURL, Limits: c.Limits, Log: c.Log})
-	e.add(processes.Close)
-	mono := func() time.Duration { return time.Duration(keeper.BoottimeNow()) }
-	requests := runners.NewHTTP(runners.HTTPConfig{Allow: c.AllowHTTP, Clock: e.clock, Mono: mono})
-	e.add(requests.Close)
-	e.worker, err = worker.New(worker.Config{Name: localWorker, NewIncarnation: func() string { return localWorker + "-" + randomID() },
-		Slots: c.Slots, Broker: broker, Clock: e.clock, Mono: mono, Open: e.parts.Secrets.Open,
-		Journal: book, Keeper: runners.Kept{processes, requests}, Log: c.Log,
-		Runners: map[string]worker.Runner{
-			"noop": runners.Noop{}, "echo": runners.Echo{}, "process": processes.Program(), "http-request": requests,
-			"local-shell-cmd": processes.Shell(), "local-shell-script": processes.Script(),
-		}})
-	if err != nil {
-		return err
-	}
-	if err := e.worker.Start(); err != nil {
-		return err
-	}
-	e.add(func(context.Context) error { e.worker.Stop(); return nil })
-	return nil
+func (e *Embedded) startWorker(c EmbeddedConfig, broker *brokermemory.Broker) (err error) {
+	e.worker, err = workshop{name: localWorker, dir: filepath.Join(c.Data, "worker"), slots: c.Slots, broker: broker, clock: e.clock,
+		open: e.parts.Secrets.Open, apiURL: c.APIURL, keeperArgs: c.KeeperArgs, mode: c.Mode, limits: c.Limits, allowHTTP: c.AllowHTTP, log: c.Log,
+	}.start(&e.closers)
+	return err
 }
 
 // Close drains and ends everything: requests under way become durable, running

@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/attune-automation/attune"
 )
@@ -19,6 +20,13 @@ func LeaseDead(incarnation string) error {
 // Away is the error of an operation that can succeed later.
 func Away(operation string, cause error) error {
 	return &attune.Error{Kind: attune.Unavailable, Code: "store_unavailable", Message: operation + ": the store is not available", Cause: cause}
+}
+
+// StoreFull is the error of a write while the store has no room: nothing is lost,
+// reading goes on, and writing does by itself when there is room again.
+func StoreFull(operation string, cause error) error {
+	return &attune.Error{Kind: attune.Unavailable, Code: "store_full", Message: operation + ": the disk of the store is full, nothing is written", Cause: cause,
+		Try: "make room on the disk of the database; writing goes on by itself", RetryAfter: 5 * time.Second}
 }
 
 // LeaseLives is the error of a take-over from a lease that has not expired.

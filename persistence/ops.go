@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -69,6 +70,19 @@ type Dedupe struct {
 	Source string
 	// Key is the caller's.
 	Key string
+}
+
+// Hash is what stores keep a key by: of the three parts, each with its length.
+// Half of a SHA-256 is enough to tell any two keys apart.
+func (d *Dedupe) Hash() [16]byte {
+	b := make([]byte, 0, 128)
+	for _, part := range [...]string{d.Kind, d.Source, d.Key} {
+		n := len(part)
+		b = append(b, byte(n>>8), byte(n))
+		b = append(b, part...)
+	}
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:16])
 }
 
 // ID is what the admission is known by: the event's id, else the first

@@ -18,7 +18,7 @@ import (
 )
 
 func (p *program) adminCommand() *cobra.Command {
-	return noun("admin", "Delete what is old, back up, restore, look for trouble", p.gcCommand(), p.backupCommand(), p.restoreCommand(), p.doctorCommand())
+	return noun("admin", "Delete what is old, back up, restore, look for trouble", p.gcCommand(), p.backupCommand(), p.restoreCommand(), p.doctorCommand(), p.migrateCommand())
 }
 
 // exitChange says that something would change.

@@ -23,6 +23,8 @@ type nodeOptions struct {
 	URL string
 	// TLS is what the API proves itself by; without files it speaks plain HTTP.
 	TLS tlsOptions
+	// Reload has SIGHUP read the certificate again; otherwise it ends the process.
+	Reload bool
 	// Packs are folders of packs, besides the built-in ones.
 	Packs []string
 	// Configs are folders of configurations, besides configs in the data folder.
@@ -56,8 +58,6 @@ func (o *nodeOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.Listen, "listen", defaultListen, "HOST:PORT to listen on; port 0 takes any")
 	f.BoolVar(&o.AllowPlaintext, "insecure-plaintext-listen", false, "listen where other machines can reach it, without TLS")
-	f.StringVar(&o.TLS.Certificate, "tls-cert", "", "file of the certificate, PEM, with those between it and the root; read again when it changes")
-	f.StringVar(&o.TLS.Key, "tls-key", "", "file of the certificate's private key, PEM")
 	f.StringArrayVar(&o.Packs, "packs", nil, "folder of packs, watched for changes; may be given several times")
 	f.StringArrayVar(&o.Configs, "configs", nil, "folder of pack configurations, PACK.yaml; may be given several times")
 	f.BoolVar(&o.AnyPayload, "any-payload", false, "take events that do not fit the payload_schema of their trigger")
@@ -84,9 +84,6 @@ func (o *nodeOptions) check(p *program) (err error) {
 	}
 	if o.MaxLive < 0 {
 		return usage("--max-live is below zero", "--max-live 1000000")
-	}
-	if (o.TLS.Certificate == "") != (o.TLS.Key == "") {
-		return usage("--tls-cert and --tls-key go together", "--tls-cert server.pem --tls-key server-key.pem")
 	}
 	if o.TraceTo == "" {
 		o.TraceTo = collector(p.env)

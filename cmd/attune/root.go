@@ -62,11 +62,10 @@ func (p *program) root() *cobra.Command {
 	flags.StringVarP(&p.format, "output", "o", "table", "table, json, yaml or name")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
-		p.devCommand(), p.demoCommand(), p.runCommand(), p.traceCommand(), p.versionCommand(),
+		p.devCommand(), p.serverCommand(), p.demoCommand(), p.runCommand(), p.traceCommand(), p.versionCommand(),
 		p.eventCommand(), p.enforcementCommand(), p.executionCommand(),
 		p.actionCommand(), p.ruleCommand(), p.triggerCommand(), p.packCommand(), p.workerCommand(), p.actorCommand(),
-		p.tokenCommand(), p.auditCommand(), p.adminCommand(),
-		p.configCommand(),
+		p.deadLetterCommand(), p.tokenCommand(), p.auditCommand(), p.adminCommand(), p.configCommand(),
 	)
 	p.settle(root)
 	return root

@@ -12,10 +12,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/attune-automation/attune"
@@ -45,7 +48,8 @@ type site struct {
 type running struct {
 	*node.Opened
 	admin api.Admin
-	// token is the name of the access token in the data folder.
+	// token is the name of the access token in the data folder where there is one
+	// called admin already, of another folder or of one that is lost.
 	token string
 	close func(context.Context) error
 	// describe prints the banner.
@@ -108,30 +112,34 @@ func runNode(ctx context.Context, o nodeOptions, open func(context.Context, site
 
 // door is the HTTP server before and after there is a node behind it.
 type door struct {
-	url     string
-	server  *http.Server
-	served  chan error
-	handler atomic.Pointer[http.Handler]
-	reason  atomic.Pointer[string]
+	url    string
+	server *http.Server
+	served chan error
+	// certificate is nil without TLS.
+	certificate *api.Certificate
+	handler     atomic.Pointer[http.Handler]
+	reason      atomic.Pointer[string]
+	// heedless ends the listening to SIGHUP.
+	heedless func()
 }
 
 func openDoor(ctx context.Context, o nodeOptions, log *slog.Logger) (*door, error) {
-	d := &door{served: make(chan error, 1)}
+	d := &door{served: make(chan error, 1), heedless: func() {}}
 	d.waits("it loads")
 	var secure *tls.Config
+	var err error
 	scheme := "http"
 	if o.TLS.Certificate != "" {
-		certificate, err := api.OpenCertificate(o.TLS.Certificate, o.TLS.Key, time.Now, log)
-		if err != nil {
+		if d.certificate, err = api.OpenCertificate(o.TLS.Certificate, o.TLS.Key, time.Now, log); err != nil {
 			return nil, err
 		}
-		secure, scheme = certificate.Config(), "https"
+		secure, scheme = d.certificate.Config(), "https"
 	}
 	listener, err := api.Listen(o.Listen, o.AllowPlaintext || secure != nil)
 	if err != nil {
 		return nil, err
 	}
-	d.url = scheme + "://" + listener.Addr().String()
+	d.url = scheme + "://" + reached(listener.Addr(), secure != nil)
 	if o.URL != "" {
 		d.url = o.URL
 	}
@@ -139,7 +147,59 @@ func openDoor(ctx context.Context, o nodeOptions, log *slog.Logger) (*door, erro
 	d.server = api.NewServer(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*d.handler.Load()).ServeHTTP(w, r) }))
 	d.server.TLSConfig, d.server.ErrorLog = secure, slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	go func() { d.served <- d.serve(listener) }()
+	if o.Reload {
+		d.heedHangup(log)
+	}
 	return d, nil
+}
+
+// reached is HOST:PORT under which this machine reaches what listens. What listens
+// everywhere has no one name: with TLS that of the machine is the likeliest to be
+// in the certificate.
+func reached(at net.Addr, secure bool) string {
+	tcp, ok := at.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return at.String()
+	}
+	host := "127.0.0.1"
+	if name, err := os.Hostname(); err == nil && secure {
+		host = name
+	}
+	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+}
+
+// heedHangup reads the certificate again at each SIGHUP.
+func (d *door) heedHangup(log *slog.Logger) {
+	heard, done, ended := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
+	signal.Notify(heard, syscall.SIGHUP)
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-heard:
+				d.reload(log)
+			case <-done:
+				return
+			}
+		}
+	}()
+	d.heedless = func() {
+		signal.Stop(heard)
+		close(done)
+		<-ended
+	}
+}
+
+func (d *door) reload(log *slog.Logger) {
+	if d.certificate == nil {
+		log.Info("there is no certificate to read again")
+		return
+	}
+	if err := d.certificate.Reload(); err != nil {
+		log.Error("the certificate cannot be read; that of before goes on", slog.String("error", err.Error()))
+		return
+	}
+	log.Info("the certificate was read again")
 }
 
 func (d *door) serve(l net.Listener) error {
@@ -155,6 +215,7 @@ func (d *door) waits(reason string) { d.reason.Store(&reason) }
 
 // close lets open requests end, for a while.
 func (d *door) close(ctx context.Context) (err error) {
+	d.heedless()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 	defer cancel()
 	if d.server.Shutdown(stop) != nil {
@@ -209,9 +270,13 @@ func adminToken(ctx context.Context, n running, data string) (string, error) {
 			}
 		}
 	}
-	secret, token := api.NewToken(n.token, attune.RoleAdmin)
+	secret, token := api.NewToken("admin", attune.RoleAdmin)
 	token.Created = time.Now()
-	return secret, n.Store.PutAccessToken(ctx, token)
+	if err = n.Store.AddAccessToken(ctx, token); attune.KindOf(err) == attune.Conflict {
+		token.Name = n.token
+		err = n.Store.PutAccessToken(ctx, token)
+	}
+	return secret, err
 }
 
 // folders are where packs stand: those that the operator names, and those that

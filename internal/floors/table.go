@@ -62,7 +62,7 @@ var homes = []home{
 	{library: protoactor + "/remote", folders: []string{"cluster"}},
 	{library: protoactor, folders: []string{"actors", "node", "cluster"}}, // cluster: remote speaks in actor's types
 	{library: "github.com/hashicorp/memberlist", folders: []string{"cluster"}},
-	{library: "github.com/jackc", folders: []string{"persistence/postgres"}},
+	{library: "github.com/jackc", folders: []string{"persistence/postgres", "internal/servers"}}, // pgtest makes databases
 	{library: "modernc.org/sqlite", folders: []string{"persistence/sqlite"}},
 	{library: "github.com/rabbitmq/amqp091-go", folders: []string{"messages/rabbitmq"}},
 	{library: "go.opentelemetry.io/otel", folders: []string{"telemetry"}},

@@ -114,7 +114,7 @@ func (s *Store) AccessTokens(ctx context.Context) (tokens []attune.AccessToken, 
 			return err
 		}
 		if json.Unmarshal(roles, &t.Roles) != nil {
-			return errEncoding
+			return persistence.ErrEncoding
 		}
 		t.Created, t.Expires = persistence.FromMillis(created), persistence.FromMillis(expires)
 		tokens = append(tokens, t)

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"strings"
 
@@ -63,19 +62,7 @@ type claim struct {
 	first attune.ID
 }
 
-// claimOf hashes the three parts of a key, each with its length. Half of a
-// SHA-256 is enough to tell any two keys apart.
-func claimOf(a *persistence.Admit) claim {
-	d := a.Dedupe
-	b := make([]byte, 0, 128)
-	for _, part := range [...]string{d.Kind, d.Source, d.Key} {
-		n := len(part)
-		b = append(b, byte(n>>8), byte(n))
-		b = append(b, part...)
-	}
-	sum := sha256.Sum256(b)
-	return claim{[16]byte(sum[:16]), a.ID()}
-}
+func claimOf(a *persistence.Admit) claim { return claim{a.Dedupe.Hash(), a.ID()} }
 
 func (t *tx) insertClaims(claims []claim) (int64, error) {
 	return insert(t, &insertDedupe, claims, func(c claim) {
@@ -91,7 +78,7 @@ func (t *tx) insertEvents(writer int64, rows []*attune.Event) error {
 		t.int(persistence.Millis(e.Evaluated))
 		t.int(writer)
 		t.json(e.Payload)
-		t.blob(t.enc.eventSpec(e))
+		t.blob(t.enc.EventSpec(e))
 	})
 	return err
 }
@@ -104,7 +91,7 @@ func (t *tx) insertEnforcements(rows []*attune.Enforcement) error {
 		t.text(e.Action)
 		t.int(int64(e.Status))
 		t.json(e.Evaluation)
-		t.blob(t.enc.enforcementSpec(e))
+		t.blob(t.enc.EnforcementSpec(e))
 	})
 	return err
 }
@@ -126,8 +113,8 @@ func (t *tx) insertExecutions(writer int64, rows []*attune.Execution) error {
 		t.text(x.Worker)
 		t.text(x.Incarnation)
 		t.json(x.Parameters)
-		t.blob(t.enc.executionSpec(x))
-		t.blob(t.enc.executionState(x))
+		t.blob(t.enc.ExecutionSpec(x))
+		t.blob(t.enc.ExecutionState(x))
 		t.json(x.Result)
 	})
 	return err

@@ -3,9 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/persistence"
@@ -20,7 +18,7 @@ func (s *Store) read(ctx context.Context, operation, query string, args []any, r
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := row(rows.Scan); errors.Is(err, errEncoding) {
+		if err := row(rows.Scan); errors.Is(err, persistence.ErrEncoding) {
 			return attune.NewError(attune.Internal, "damaged_row", operation+": "+err.Error())
 		} else if err != nil {
 			return persistence.Away(operation, err)
@@ -53,7 +51,7 @@ func (s *Store) events(ctx context.Context, operation, where string, args ...any
 		}
 		e.Evaluated = persistence.FromMillis(evaluated)
 		page = append(page, e)
-		return decodeEvent(spec, e)
+		return persistence.DecodeEvent(spec, e)
 	})
 	return page, err
 }
@@ -66,7 +64,7 @@ func (s *Store) enforcements(ctx context.Context, operation, where string, args 
 			return err
 		}
 		page = append(page, e)
-		return decodeEnforcement(spec, e)
+		return persistence.DecodeEnforcement(spec, e)
 	})
 	return page, err
 }
@@ -82,7 +80,7 @@ func (s *Store) executions(ctx context.Context, operation, where string, args ..
 		}
 		x.Finished = persistence.FromMillis(finished.Int64)
 		page = append(page, x)
-		return decodeExecution(spec, state, x)
+		return persistence.DecodeExecution(spec, state, x)
 	})
 	return page, err
 }
@@ -124,7 +122,7 @@ func (s *Store) Live(ctx context.Context, partition int, after attune.ExecutionI
 		if err := scan(&l.ID, &l.Status, &spec, &state); err != nil {
 			return err
 		}
-		if err := decodeLive(spec, state, &l); err != nil {
+		if err := persistence.DecodeLive(spec, state, &l); err != nil {
 			return err
 		}
 		page = append(page, l)
@@ -164,18 +162,7 @@ func (s *Store) Workers(ctx context.Context) (page []*attune.Worker, err error) 
 			return err
 		}
 		page = append(page, w)
-		return decodeWorker(body, w)
+		return persistence.DecodeWorker(body, w)
 	})
 	return page, err
-}
-
-func decodeWorker(body []byte, w *attune.Worker) error {
-	var b workerBody
-	if err := json.Unmarshal(body, &b); err != nil {
-		return errEncoding
-	}
-	w.Incarnation, w.State, w.Runners, w.Slots, w.Labels, w.Zone = b.Incarnation, attune.WorkerState(b.State), b.Runners, b.Slots, b.Labels, b.Zone
-	w.Registered, w.Changed = persistence.FromMillis(b.Registered), persistence.FromMillis(b.Changed)
-	w.Lease, w.Drained = time.Duration(b.Lease)*time.Millisecond, b.Drained
-	return nil
 }

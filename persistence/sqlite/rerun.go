@@ -11,7 +11,7 @@ import (
 func (f *flush) rerun(op *persistence.Rerun) (persistence.Answer, error) {
 	stored, err := f.enforcement(op.Enforcement.ID)
 	switch {
-	case errors.Is(err, errEncoding): // for ever: nobody else is to wait for it
+	case errors.Is(err, persistence.ErrEncoding): // for ever: nobody else is to wait for it
 		return persistence.Answer{Outcome: persistence.Rejected, Reason: err.Error()}, nil
 	case err != nil:
 		return persistence.Answer{}, err
@@ -30,7 +30,7 @@ func (f *flush) rerun(op *persistence.Rerun) (persistence.Answer, error) {
 	f.int(int64(e.Status))
 	f.text(e.Action)
 	f.json(e.Evaluation)
-	f.blob(f.enc.enforcementSpec(&changed))
+	f.blob(f.enc.EnforcementSpec(&changed))
 	n, err := f.exec("UPDATE enforcement SET status = ?2, action = ?3, evaluation = ?4, spec = ?5 WHERE id = ?1")
 	if err != nil {
 		return persistence.Answer{}, err
@@ -47,7 +47,7 @@ func (t *tx) enforcement(id attune.EnforcementID) (e *attune.Enforcement, err er
 	err = t.query("SELECT status, spec FROM enforcement WHERE id = ?", func(v []driver.Value) {
 		e = &attune.Enforcement{ID: id, Status: attune.EnforcementStatus(v[0].(int64))}
 		spec, _ := v[1].([]byte)
-		damaged = decodeEnforcement(spec, e)
+		damaged = persistence.DecodeEnforcement(spec, e)
 	})
 	if err == nil {
 		err = damaged
@@ -58,7 +58,7 @@ func (t *tx) enforcement(id attune.EnforcementID) (e *attune.Enforcement, err er
 func (t *tx) resolveRerun(op *persistence.Rerun) (a persistence.Answer, err error) {
 	stored, err := t.enforcement(op.Enforcement.ID)
 	switch {
-	case errors.Is(err, errEncoding):
+	case errors.Is(err, persistence.ErrEncoding):
 		return persistence.Answer{Outcome: persistence.Rejected, Reason: err.Error()}, nil
 	case err != nil || stored == nil || stored.Status == attune.EnforcementFailed:
 		return a, err

@@ -45,8 +45,8 @@ func (t *tx) resolve(writer int64, op persistence.Op) (a persistence.Answer, err
 	case *persistence.Save:
 		// An actor's life before its restart may have written the same version:
 		// only the state, with its history, tells them apart.
-		t.enc.reset()
-		t.blob(t.enc.executionState(op.Execution))
+		t.enc.Reset()
+		t.blob(t.enc.ExecutionState(op.Execution))
 		t.int(op.Execution.Version)
 		t.int(writer)
 		done, err = t.has("SELECT 1 FROM execution WHERE state = ? AND version = ? AND writer = ? AND id = ?", int64(op.Execution.ID))

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"database/sql/driver"
-	"encoding/json"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/persistence"
@@ -20,7 +19,7 @@ func (f *flush) save(x *attune.Execution) (persistence.Answer, error) {
 	f.int(x.FinishNumber)
 	f.text(x.Worker)
 	f.text(x.Incarnation)
-	f.blob(f.enc.executionState(x))
+	f.blob(f.enc.ExecutionState(x))
 	f.json(x.Result)
 	n, err := f.exec(saveExecution)
 	if err != nil {
@@ -46,8 +45,7 @@ func (f *flush) saveWorker(w *attune.Worker) (persistence.Answer, error) {
 	if have.version != w.Version-1 {
 		return conflict("worker %s has version %d and cannot become %d", w.Name, have.version, w.Version), nil
 	}
-	body, err := json.Marshal(workerBody{w.Incarnation, uint8(w.State), w.Runners, w.Slots, w.Labels, w.Zone, persistence.Millis(w.Registered), persistence.Millis(w.Changed),
-		w.Lease.Milliseconds(), w.Drained})
+	body, err := persistence.EncodeWorker(w)
 	if err != nil {
 		return persistence.Answer{}, err
 	}
@@ -72,20 +70,6 @@ func (f *flush) removeWorker(op *persistence.RemoveWorker) (persistence.Answer, 
 	n, err := f.exec("DELETE FROM worker WHERE name = ?")
 	f.rows += n
 	return committed(), err
-}
-
-// workerBody is the column body of a worker.
-type workerBody struct {
-	Incarnation string            `json:"incarnation"`
-	State       uint8             `json:"state"`
-	Runners     []string          `json:"runners,omitempty"`
-	Slots       int               `json:"slots"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	Zone        string            `json:"zone,omitempty"`
-	Registered  int64             `json:"registered"`
-	Changed     int64             `json:"changed"`
-	Lease       int64             `json:"lease,omitempty"`
-	Drained     bool              `json:"drained,omitempty"`
 }
 
 // stamp is who wrote a row, and its version; zero where there is none.

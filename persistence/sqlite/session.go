@@ -10,6 +10,8 @@ import (
 
 	driversqlite "modernc.org/sqlite"
 	"modernc.org/sqlite/lib"
+
+	"github.com/attune-automation/attune/persistence"
 )
 
 // session is the one connection that writes. It is used under the store's
@@ -19,7 +21,7 @@ type session struct {
 	conn  driver.Conn
 	stmts map[string]driver.Stmt
 	args  []driver.NamedValue
-	enc   encoder // of the values bound
+	enc   persistence.Encoder // of the values bound
 }
 
 func escape(path string) string {
@@ -53,7 +55,7 @@ func (s *session) bind(v driver.Value) {
 func (s *session) unbind() {
 	clear(s.args)
 	s.args = s.args[:0]
-	s.enc.reset()
+	s.enc.Reset()
 }
 
 func (s *session) int(v int64)   { s.bind(v) }

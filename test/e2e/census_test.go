@@ -66,7 +66,7 @@ func (l *load) look(killed time.Time) map[string]int {
 	db := l.copyStore()
 	defer db.Close()
 	stored := map[string]bool{} // keys of what is durable
-	for key := range query(l.t, db, "SELECT json_extract(payload, '$.key'), 0 FROM event UNION ALL SELECT json_extract(parameters, '$.key'), 0 FROM execution WHERE event = 0") {
+	for key := range query(l.t, db, "SELECT "+keyIn("payload")+", 0 FROM event UNION ALL SELECT "+keyIn("parameters")+", 0 FROM execution WHERE event = 0") {
 		stored[key] = true
 	}
 	l.mu.Lock()
@@ -108,9 +108,13 @@ func (l *load) look(killed time.Time) map[string]int {
 	return met
 }
 
-// copyStore opens a copy of a dead node's store, which nobody has opened since.
+// copyStore opens a copy of a dead node's store, which nobody has opened since; on
+// servers the store itself, which nobody writes to.
 func (l *load) copyStore() *sql.DB {
 	l.t.Helper()
+	if l.servers != nil {
+		return l.openDatabase()
+	}
 	dir := l.t.TempDir()
 	for _, name := range []string{"attune.db", "attune.db-wal"} {
 		content, err := os.ReadFile(filepath.Join(l.data, name))

@@ -21,7 +21,12 @@ type row struct {
 // judge holds the store of a stopped node and the actions' ledger against what
 // was acknowledged.
 func judge(t *testing.T, l *load) {
-	db := openStore(t, filepath.Join(l.data, "attune.db"), "?mode=ro")
+	var db *sql.DB
+	if l.servers != nil {
+		db = l.openDatabase()
+	} else {
+		db = openStore(t, filepath.Join(l.data, "attune.db"), "?mode=ro")
+	}
 	defer db.Close()
 	executions := readExecutions(t, db)
 	judgeEvents(t, l, db, executions)
@@ -42,7 +47,7 @@ func judge(t *testing.T, l *load) {
 
 func readExecutions(t *testing.T, db *sql.DB) map[string]row {
 	t.Helper()
-	rows, err := db.Query("SELECT id, status, finished IS NOT NULL, event, enforcement, rule, json_extract(parameters, '$.key') FROM execution")
+	rows, err := db.Query("SELECT id, status, finished IS NOT NULL, event, enforcement, rule, " + keyIn("parameters") + " FROM execution")
 	must(t, err)
 	defer rows.Close()
 	all := map[string]row{}
@@ -66,7 +71,7 @@ func judgeEvents(t *testing.T, l *load, db *sql.DB, executions map[string]row) {
 			sent[o.id] = o
 		}
 	}
-	for id, evaluated := range query(t, db, "SELECT id, evaluated > 0 FROM event") {
+	for id, evaluated := range query(t, db, "SELECT id, CASE WHEN evaluated > 0 THEN 1 ELSE 0 END FROM event") {
 		if id = shown("ev", id); sent[id] == nil {
 			t.Errorf("nobody was told of the event %s", id)
 		}
@@ -74,7 +79,7 @@ func judgeEvents(t *testing.T, l *load, db *sql.DB, executions map[string]row) {
 			t.Errorf("the event %s was never evaluated", id)
 		}
 	}
-	for id := range query(t, db, "SELECT json_extract(payload, '$.key') k, count(*) FROM event GROUP BY k HAVING count(*) > 1") {
+	for id := range query(t, db, "SELECT "+keyIn("payload")+" k, count(*) FROM event GROUP BY k HAVING count(*) > 1") {
 		t.Errorf("%s became several events", id)
 	}
 	of := map[string][]string{} // by enforcement

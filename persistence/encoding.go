@@ -1,4 +1,4 @@
-package sqlite
+package persistence
 
 import (
 	"encoding/binary"
@@ -8,47 +8,48 @@ import (
 	"unique"
 
 	"github.com/attune-automation/attune"
-	"github.com/attune-automation/attune/persistence"
 )
 
-// The columns spec and state hold fields nobody searches by: a format byte,
-// then the fields in order, texts with their length, numbers as varints. A
+// The columns spec and state of stores on disk hold fields nobody searches by: a
+// format byte, then the fields in order, texts with their length, numbers as varints. A
 // later format only appends fields; a reader knows where it ends.
 const format = 1
 
-var errEncoding = errors.New("a stored row is damaged, or newer than this program")
+// ErrEncoding is the error of a column that cannot be read.
+var ErrEncoding = errors.New("a stored row is damaged, or newer than this program")
 
-// encoder writes the fields of one row after another into one buffer, of which
-// it hands out pieces.
-type encoder struct {
+// Encoder writes the columns of one row after another into one buffer, of which
+// it hands out pieces: all stores on disk keep rows in the same form. Not for two
+// goroutines.
+type Encoder struct {
 	buf   []byte
 	start int
 }
 
-// reset forgets all rows; nobody may still use their pieces.
-func (e *encoder) reset() { e.buf = e.buf[:0] }
+// Reset forgets all rows; nobody may still use their pieces.
+func (e *Encoder) Reset() { e.buf = e.buf[:0] }
 
-func (e *encoder) begin() {
+func (e *Encoder) begin() {
 	e.start = len(e.buf)
 	e.buf = append(e.buf, format)
 }
 
-func (e *encoder) end() []byte { return e.buf[e.start:len(e.buf):len(e.buf)] }
+func (e *Encoder) end() []byte { return e.buf[e.start:len(e.buf):len(e.buf)] }
 
-func (e *encoder) text(s string) {
+func (e *Encoder) text(s string) {
 	e.buf = append(binary.AppendUvarint(e.buf, uint64(len(s))), s...)
 }
 
-func (e *encoder) int(v int64)      { e.buf = binary.AppendVarint(e.buf, v) }
-func (e *encoder) time(t time.Time) { e.int(persistence.Millis(t)) }
+func (e *Encoder) int(v int64)      { e.buf = binary.AppendVarint(e.buf, v) }
+func (e *Encoder) time(t time.Time) { e.int(Millis(t)) }
 
-func (e *encoder) chain(c attune.Chain) {
+func (e *Encoder) chain(c attune.Chain) {
 	e.text(c.Correlation)
 	e.text(c.Traceparent)
 	e.text(c.Principal)
 }
 
-func (e *encoder) failure(f *attune.Failure) {
+func (e *Encoder) failure(f *attune.Failure) {
 	if f == nil {
 		e.int(0)
 		return
@@ -60,7 +61,7 @@ func (e *encoder) failure(f *attune.Failure) {
 }
 
 // retry writes 0 where there is none.
-func (e *encoder) retry(r attune.RetryPolicy) {
+func (e *Encoder) retry(r attune.RetryPolicy) {
 	e.int(int64(r.MaxAttempts))
 	if r.MaxAttempts == 0 {
 		return
@@ -92,7 +93,7 @@ func (d *decoder) retry() (r attune.RetryPolicy) {
 	return r
 }
 
-// decoder reads what an encoder wrote. After a fault it reads zeros.
+// decoder reads what an Encoder wrote. After a fault it reads zeros.
 type decoder struct {
 	b     []byte
 	fault bool
@@ -139,7 +140,7 @@ func (d *decoder) skip() {
 	d.b = d.b[n+int(size):]
 }
 
-func (d *decoder) time() time.Time { return persistence.FromMillis(d.int()) }
+func (d *decoder) time() time.Time { return FromMillis(d.int()) }
 
 func (d *decoder) chain() attune.Chain {
 	return attune.Chain{Correlation: d.text(), Traceparent: d.text(), Principal: d.text()}
@@ -154,12 +155,13 @@ func (d *decoder) failure() *attune.Failure {
 
 func (d *decoder) err() error {
 	if d.fault {
-		return errEncoding
+		return ErrEncoding
 	}
 	return nil
 }
 
-func (e *encoder) eventSpec(v *attune.Event) []byte {
+// EventSpec is what an event keeps beside its columns.
+func (e *Encoder) EventSpec(v *attune.Event) []byte {
 	e.begin()
 	e.text(v.Dedupe)
 	e.time(v.OccurredAt)
@@ -169,7 +171,8 @@ func (e *encoder) eventSpec(v *attune.Event) []byte {
 	return e.end()
 }
 
-func decodeEvent(spec []byte, v *attune.Event) error {
+// DecodeEvent reads what [Encoder.EventSpec] wrote.
+func DecodeEvent(spec []byte, v *attune.Event) error {
 	d := newDecoder(spec)
 	v.Dedupe = d.text()
 	v.OccurredAt = d.time()
@@ -179,7 +182,8 @@ func decodeEvent(spec []byte, v *attune.Event) error {
 	return d.err()
 }
 
-func (e *encoder) enforcementSpec(v *attune.Enforcement) []byte {
+// EnforcementSpec is what an enforcement keeps beside its columns.
+func (e *Encoder) EnforcementSpec(v *attune.Enforcement) []byte {
 	e.begin()
 	e.text(v.RuleHash)
 	e.int(int64(v.Execution))
@@ -189,7 +193,8 @@ func (e *encoder) enforcementSpec(v *attune.Enforcement) []byte {
 	return e.end()
 }
 
-func decodeEnforcement(spec []byte, v *attune.Enforcement) error {
+// DecodeEnforcement reads what [Encoder.EnforcementSpec] wrote.
+func DecodeEnforcement(spec []byte, v *attune.Enforcement) error {
 	d := newDecoder(spec)
 	v.RuleHash = d.text()
 	v.Execution = attune.ExecutionID(d.int())
@@ -199,9 +204,8 @@ func decodeEnforcement(spec []byte, v *attune.Enforcement) error {
 	return d.err()
 }
 
-// executionSpec is what an execution begins with, executionState what a Save
-// changes.
-func (e *encoder) executionSpec(v *attune.Execution) []byte {
+// ExecutionSpec is what an execution begins with, beside its columns.
+func (e *Encoder) ExecutionSpec(v *attune.Execution) []byte {
 	e.begin()
 	e.text(v.ActionHash)
 	e.text(v.Runner)
@@ -216,7 +220,8 @@ func (e *encoder) executionSpec(v *attune.Execution) []byte {
 	return e.end()
 }
 
-func (e *encoder) executionState(v *attune.Execution) []byte {
+// ExecutionState is what a [Save] changes, beside its columns.
+func (e *Encoder) ExecutionState(v *attune.Execution) []byte {
 	e.begin()
 	e.int(int64(v.Cause))
 	e.int(int64(v.Attempt))
@@ -228,7 +233,9 @@ func (e *encoder) executionState(v *attune.Execution) []byte {
 	return e.end()
 }
 
-func decodeExecution(spec, state []byte, v *attune.Execution) error {
+// DecodeExecution reads what [Encoder.ExecutionSpec] and [Encoder.ExecutionState]
+// wrote.
+func DecodeExecution(spec, state []byte, v *attune.Execution) error {
 	d := newDecoder(spec)
 	v.ActionHash = d.text()
 	v.Runner = d.text()
@@ -256,8 +263,8 @@ func decodeExecution(spec, state []byte, v *attune.Execution) error {
 	return d.err()
 }
 
-// decodeLive skips what one that only waits is not asked for.
-func decodeLive(spec, state []byte, l *persistence.Live) error {
+// DecodeLive reads of both what a [Live] has, and skips the rest.
+func DecodeLive(spec, state []byte, l *Live) error {
 	d := newDecoder(spec)
 	d.skip()
 	l.Runner = unique.Make(d.text()).Value() // a million rows have a few
