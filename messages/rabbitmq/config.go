@@ -25,6 +25,11 @@ type Config struct {
 	// Log gets what happens to connections; nil is silence.
 	Log *slog.Logger
 
+	// Prove lets the broker prove the topology by itself whenever it has come up,
+	// and complain in the log: for nodes. A worker's user need not be allowed to
+	// make the queues for the outside.
+	Prove bool
+
 	// Heartbeat is how often the two sides show that they are there, 5 s by
 	// default. A connection that is silent for one and a half times as long is
 	// over. Too small ends connections of a busy server; too big notices a dead one

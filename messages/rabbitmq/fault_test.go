@@ -483,6 +483,31 @@ func TestProveShowsTheTopologyOrSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestANodeProvesTheTopologyByItself(t *testing.T) {
+	s, url := mqtest.Shared(t), mqtest.URL(t)
+	if err := s.DeclareQueue(t.Context(), url, string(messages.DeadQueue)); err != nil { // a classic one
+		t.Fatal(err)
+	}
+	var log pages
+	b, err := rabbitmq.Open(rabbitmq.Config{URL: url, Clock: wall{}, Prove: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	until(t, "the log complains", func() bool {
+		return strings.Contains(log.String(), "attune.dead") && strings.Contains(log.String(), "ERROR")
+	})
+	if b.Stats().Proven {
+		t.Error("it counts as proven")
+	}
+	url = mqtest.URL(t)
+	if b, err = rabbitmq.Open(rabbitmq.Config{URL: url, Clock: wall{}, Prove: true}); err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	until(t, "it is proven", func() bool { return b.Stats().Proven })
+}
+
 // depth is how many messages wait in all queues for the outside.
 func depth(t *testing.T, url string) int {
 	t.Helper()

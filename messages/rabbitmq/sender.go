@@ -95,8 +95,12 @@ func (s *sender) connection() *amqp.Connection {
 
 func (s *sender) block(blocked bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	was := s.blocked
 	s.blocked = blocked
+	s.mu.Unlock()
+	if was != blocked {
+		s.broker.changed()
+	}
 }
 
 // prove waits until the server has taken all that was put before.
