@@ -2,6 +2,7 @@ package rabbitmq_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"strings"
@@ -93,11 +94,43 @@ func next(t *testing.T, in chan *messages.Delivery) *messages.Delivery {
 	}
 }
 
-// One server of its own, as a boot takes seconds: killed and cold-started, then
-// short of memory.
-func TestAServerThatIsKilledOrShortOfMemory(t *testing.T) {
+// One server of its own for all of these, as a boot takes seconds.
+func TestAServerOfOurOwn(t *testing.T) {
 	s := mqtest.Private(t)
 	url := mqtest.Host(t, s)
+	t.Run("speaks TLS", func(t *testing.T) { speaksTLS(t, s, url) })
+	t.Run("is killed and cold-started", func(t *testing.T) { killed(t, s, url) })
+	t.Run("is short of memory", func(t *testing.T) { short(t, s, url) })
+}
+
+func speaksTLS(t *testing.T, s *mqtest.Server, url string) {
+	secure, pool, err := s.TLS(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log pages
+	config := rabbitmq.Config{URL: secure, Clock: wall{}, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	stranger, err := rabbitmq.Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	until(t, "a stranger is not trusted", func() bool { return strings.Contains(log.String(), "certificate") })
+	config.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	b, err := rabbitmq.Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	until(t, "the broker is up", b.Up)
+	in := listen(t, b, messages.Reports, "tls")
+	arrives(t, b, messages.Reports, "tls", in)
+	if err := b.Sync(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func killed(t *testing.T, s *mqtest.Server, url string) {
 	b := open(t, url)
 	reports := listen(t, b, messages.Reports, "n")
 	events := take(t, b, messages.EventQueue)
@@ -141,7 +174,11 @@ func TestAServerThatIsKilledOrShortOfMemory(t *testing.T) {
 	if st := b.Stats(); st.Reconnects < 2 || st.Lost == 0 || !st.Up || st.Since.IsZero() {
 		t.Errorf("stats: %+v", st)
 	}
+}
 
+func short(t *testing.T, s *mqtest.Server, url string) {
+	b := open(t, url)
+	reports := listen(t, b, messages.Reports, "n")
 	if err := s.Block(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}

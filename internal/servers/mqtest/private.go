@@ -22,11 +22,12 @@ import (
 // private is a server of our own: its folder, its ports, and the process when it
 // runs.
 type private struct {
-	folder                       string
-	amqp, management, epmd, dist int    // ports
-	libraries                    string // RabbitMQ's own folder of them
-	erl, epmdBinary              string
-	credential                   *syscall.Credential
+	folder                            string
+	amqp, tls, management, epmd, dist int // ports
+	certificate                       []byte
+	libraries                         string // RabbitMQ's own folder of them
+	erl, epmdBinary                   string
+	credential                        *syscall.Credential
 
 	holder *exec.Cmd
 	pipe   *os.File // to the holder
@@ -84,16 +85,28 @@ func credentialOf(name string) (*syscall.Credential, error) {
 
 // fill writes what the server reads, and finds ports.
 func (p *private) fill() error {
-	p.amqp, p.management, p.epmd, p.dist = freePort(), freePort(), freePort(), freePort()
+	p.amqp, p.tls, p.management, p.epmd, p.dist = freePort(), freePort(), freePort(), freePort(), freePort()
+	in := func(name string) string { return filepath.Join(p.folder, name) }
+	certificate, key, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	p.certificate = certificate
 	settings := fmt.Sprintf(`listeners.tcp.1 = 127.0.0.1:%d
+listeners.ssl.1 = 127.0.0.1:%d
+ssl_options.certfile = %s
+ssl_options.keyfile = %s
+ssl_options.verify = verify_none
 management.tcp.ip = 127.0.0.1
 management.tcp.port = %d
 management_agent.disable_metrics_collector = true
-`, p.amqp, p.management)
-	err := errors.Join(
-		os.WriteFile(filepath.Join(p.folder, "rabbitmq.conf"), []byte(settings), 0o644),
-		os.WriteFile(filepath.Join(p.folder, "enabled"), []byte("[rabbitmq_management].\n"), 0o644),
-		os.Mkdir(filepath.Join(p.folder, "libraries"), 0o755))
+`, p.amqp, p.tls, in("certificate.pem"), in("key.pem"), p.management)
+	err = errors.Join(
+		os.WriteFile(in("certificate.pem"), certificate, 0o644),
+		os.WriteFile(in("key.pem"), key, 0o600),
+		os.WriteFile(in("rabbitmq.conf"), []byte(settings), 0o644),
+		os.WriteFile(in("enabled"), []byte("[rabbitmq_management].\n"), 0o644),
+		os.Mkdir(in("libraries"), 0o755))
 	libraries, lerr := os.ReadDir(p.libraries)
 	if err = errors.Join(err, lerr); err != nil {
 		return err
