@@ -407,7 +407,9 @@ func TestCloseWritesWhatWasSentAndDoesNotHang(t *testing.T) {
 	}
 	until(t, "all arrive", func() bool { return len(in) == 2000 })
 
-	b, p, _ = behind(t, nil)
+	b, p, _ = behind(t, func(c *rabbitmq.Config) { c.Heartbeat = time.Minute })
+	listen(t, b, messages.Reports, "n")
+	take(t, b, messages.EventQueue)
 	p.Freeze(proxy.Both)
 	_ = b.Send(messages.Reports, "n", heartbeat("x"))
 	began := time.Now()

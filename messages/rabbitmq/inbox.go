@@ -125,10 +125,15 @@ func delivery(d *amqp.Delivery, settled chan<- settlement) *messages.Delivery {
 		Outside:  messages.Outside{ID: d.MessageId, ContentType: d.ContentType, Body: d.Body},
 		Exchange: messages.Exchange(d.Exchange), Key: d.RoutingKey, Deliveries: 1,
 	}
-	if before, ok := d.Headers["x-delivery-count"].(int64); ok && before > 0 {
-		out.Deliveries = int(min(before, unlimited)) + 1
-	} else if d.Redelivered {
-		out.Deliveries = 2
+	switch before := d.Headers["x-delivery-count"].(type) {
+	case int64:
+		out.Deliveries = int(min(max(before, 0), unlimited)) + 1
+	case int32:
+		out.Deliveries = int(min(max(before, 0), unlimited)) + 1
+	default:
+		if d.Redelivered {
+			out.Deliveries = 2
+		}
 	}
 	for key, value := range d.Headers {
 		if text, ok := value.(string); ok {
