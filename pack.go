@@ -13,6 +13,9 @@ type Pack struct {
 	Author      string `json:"author"`
 	// Dir is where it was loaded from; empty for a built-in pack.
 	Dir string `json:"dir,omitempty"`
+	// Content names what the folder held when it was read, so that a worker can
+	// fetch just that; empty for a built-in pack and one that cannot be sent.
+	Content string `json:"content,omitempty"`
 	// Actions, Triggers, Rules are what loaded without fault.
 	Actions  []*Action  `json:"-"`
 	Triggers []*Trigger `json:"-"`

@@ -29,10 +29,12 @@ type Engine interface {
 	Watch(id attune.ExecutionID) (changed <-chan struct{}, stop func())
 	Rules
 	Reruns
+	WorkerKeeper
 	// Catalog is the present set of packs.
 	Catalog() *packs.Snapshot
 	Inspection
 	Changes
+	DeadLetters
 }
 
 // Inspection looks inside the node.
@@ -45,6 +47,8 @@ type Inspection interface {
 	Actor(ctx context.Context, path string) (messages.ActorDetail, error)
 	// Ready is nil while the node takes work, else it says why not.
 	Ready() error
+	// Parts are what the node stands on: its store, its broker, its partitions.
+	Parts() []PartHealth
 	// Node describes the node.
 	Node() NodeView
 }

@@ -8,19 +8,19 @@ import (
 	"github.com/attune-automation/attune"
 )
 
-// Listen opens the address for plain HTTP. An address that other machines can
-// reach is refused, because tokens would cross the network readable, unless
-// allowPlaintext says that something in front of it adds TLS. At most 4,096
+// Listen opens the address. One that other machines can reach is refused unless
+// it is guarded: by TLS of the listener's caller, or by something in front of it
+// that adds TLS. Else tokens would cross the network readable. At most 4,096
 // connections are open at a time; the next waits to be accepted.
-func Listen(addr string, allowPlaintext bool) (net.Listener, error) {
+func Listen(addr string, guarded bool) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, &attune.Error{Kind: attune.Invalid, Code: "invalid_address", Message: "it is not HOST:PORT", Where: addr, Try: "127.0.0.1:9370"}
 	}
-	if !allowPlaintext && !loopback(host) {
+	if !guarded && !loopback(host) {
 		return nil, &attune.Error{Kind: attune.Invalid, Code: "plaintext_refused",
 			Message: "other machines could reach this address without TLS and read tokens on the way", Where: addr,
-			Try: "listen on 127.0.0.1, or pass --insecure-plaintext-listen where a proxy adds TLS"}
+			Try: "--tls-cert and --tls-key; or listen on 127.0.0.1, or pass --insecure-plaintext-listen where a proxy adds TLS"}
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -28,7 +28,7 @@ func Listen(addr string, allowPlaintext bool) (net.Listener, error) {
 			Try: "another --listen HOST:PORT; port 0 takes any free one"}
 	}
 	// What was asked for by name is judged by what it became.
-	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !allowPlaintext && !tcp.IP.IsLoopback() {
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !guarded && !tcp.IP.IsLoopback() {
 		_ = l.Close()
 		return nil, fmt.Errorf("%s is %s, which is not of this machine alone: refused", addr, tcp.IP)
 	}

@@ -32,12 +32,13 @@ type policy struct {
 const everybody attune.Role = "everybody"
 
 // The policies. Admin has the rights of operator, operator those of viewer. A
-// worker's token opens no route yet. That of an execution opens those that are
+// worker's token opens what a worker needs, and nothing else does. That of an execution opens those that are
 // also its own, and sees there what its [scope] holds.
 var (
 	open          = policy{roles: []attune.Role{everybody}}
 	viewing       = policy{roles: []attune.Role{attune.RoleViewer, attune.RoleOperator, attune.RoleAdmin}}
 	operating     = policy{roles: []attune.Role{attune.RoleOperator, attune.RoleAdmin}}
+	working       = policy{roles: []attune.Role{attune.RoleWorker}}
 	administering = policy{roles: []attune.Role{attune.RoleAdmin}}
 )
 

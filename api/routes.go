@@ -69,11 +69,21 @@ func (s *server) routes() []route {
 		{post, v1 + "/packs/{ref}/reload", operating, 0, "Reload pack", on(s, s.reloadPack), false},
 		{post, v1 + "/packs/{ref}/install", administering, 0, "Install pack", on(s, s.installPack), true},
 		{post, v1 + "/packs/{ref}/remove", administering, 0, "Remove pack", on(s, s.removePack), false},
+		{get, v1 + "/packs/{ref}/content/{content}", working, 0, "Get content of pack", on(s, s.packContent), false},
 
 		{get, v1 + "/workers", viewing, 0, "List workers", on(s, s.listWorkers), false},
 		{get, v1 + "/workers/{name}", viewing, 0, "Get worker", on(s, s.getWorker), false},
+		{post, v1 + "/workers/{name}/drain", operating, 0, "Drain worker", on(s, s.drainWorker), false},
+		{post, v1 + "/workers/{name}/resume", operating, 0, "Resume worker", on(s, s.resumeWorker), false},
+		{remove, v1 + "/workers/{name}", operating, 0, "Remove worker", on(s, s.removeWorker), false},
+		{post, v1 + "/workers/{name}/link", working.onRows().lasting(), 0, "Link worker", on(s, s.linkWorker), true},
 		{get, v1 + "/actors", viewing, 0, "List actors", on(s, s.listActors), false},
 		{get, v1 + "/actors/{path}", viewing, 0, "Get actor", on(s, s.getActor), false},
+
+		{get, v1 + "/deadletters", viewing, 0, "List dead letters", on(s, s.listDeadLetters), false},
+		{get, v1 + "/deadletters/{id}", operating.inAudit(), 0, "Get dead letter", on(s, s.getDeadLetter), false},
+		{post, v1 + "/deadletters/{id}/replay", operating, 0, "Replay dead letter", on(s, s.replayDeadLetter), false},
+		{remove, v1 + "/deadletters/{id}", operating, 0, "Drop dead letter", on(s, s.dropDeadLetter), false},
 
 		{get, v1 + "/tokens", administering, 0, "List tokens", on(s, s.listTokens), false},
 		{post, v1 + "/tokens", administering, http.StatusCreated, "Create token", on(s, s.createToken), false},

@@ -135,6 +135,9 @@ func (s *server) operation(r route) huma.Operation {
 	if packBody(r.method, r.path) {
 		op.MaxBodyBytes, op.BodyReadTimeout = packs.MaxArchive+1, 10*s.BodyTime
 	}
+	if linkBody(r.method, r.path) {
+		op.MaxBodyBytes = maxLink + 1
+	}
 	if !r.policy.open() {
 		op.Security = []map[string][]string{{"token": {}}}
 		op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden}

@@ -19,8 +19,10 @@ type Broker interface {
 	// fan-out exchange; a topic exchange takes AMQP patterns (* one word, #
 	// any number).
 	Subscribe(exchange Exchange, key string, deliver func(m any)) (Subscription, error)
-	// Sync returns when the broker has proven that it took everything sent
-	// before.
+	// Sync returns nil when the broker has proven that it took everything sent
+	// before. After [ErrLost], which is said once, whoever must not lose what
+	// it sent to a topic exchange sends it again; any other error says nothing,
+	// and is for later.
 	Sync(ctx context.Context) error
 	// Close ends all subscriptions and waits until no deliver is under way.
 	Close() error
@@ -91,3 +93,7 @@ type Bundle struct {
 
 // MaxBundle is the most items in a bundle.
 const MaxBundle = 50
+
+// ErrLost is the answer of [Broker.Sync] when something was sent that did not
+// arrive.
+var ErrLost = errors.New("something that was sent before is lost")

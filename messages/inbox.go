@@ -17,6 +17,11 @@ const (
 	DeadQueue Queue = "attune.dead"
 )
 
+// DeliveryLimit is how often a message comes again at most, before the broker's
+// server itself puts it with the dead letters: the last fence. Dead letters
+// themselves come again as often as they are returned.
+const DeliveryLimit = 20
+
 // Binding is how messages get into a queue.
 type Binding struct {
 	Exchange Exchange

@@ -22,6 +22,8 @@ type Registered struct {
 	// Earlier are incarnations whose every run is proven ended and whose
 	// journal this incarnation holds: it speaks for their tokens.
 	Earlier []string
+	// Lease is how long an answer lets it run things; zero is the nodes' default.
+	Lease time.Duration
 	// Sent is the worker's own clock, echoed in the answer.
 	Sent time.Duration
 }
@@ -57,7 +59,10 @@ type HeartbeatAck struct {
 	Sent                time.Duration
 	// Lost tells the incarnation to end and register as a new one.
 	Lost bool
-	Node string
+	// Drained tells it that its operator wants it to be given nothing more. It is
+	// for people: what it is given nevertheless it runs.
+	Drained bool
+	Node    string
 }
 
 // Draining says that the worker takes no more attempts and ends what it has.
@@ -79,8 +84,12 @@ type Dispatch struct {
 	Epoch int64
 	// Action is what to run, resolved.
 	Action, Pack, Runner string
-	// EntryPoint is relative to Dir, the pack's actions folder.
+	// EntryPoint is relative to Dir, the pack's actions folder on the node's
+	// machine.
 	EntryPoint, Dir string
+	// PackHash names what the pack held when this was said, so that a worker on
+	// another machine can fetch it; empty where the pack cannot be sent.
+	PackHash string
 	// Parameters is the JSON object.
 	Parameters []byte
 	// Positional are the parameters with a place on a command line, in order,

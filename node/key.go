@@ -40,8 +40,10 @@ func OpenKey(dir string) (Key, error) {
 // OldKeys are the keys that were a folder's before: those of its files whose
 // names begin with attune.key.old, in order of name. They open what was sealed
 // with them, and seal nothing. They are refused as the key itself is.
-func OldKeys(dir string) ([]Key, error) {
-	paths, err := oldKeyFiles(dir)
+func OldKeys(dir string) ([]Key, error) { return oldKeys(filepath.Join(dir, keyFile)) }
+
+func oldKeys(path string) ([]Key, error) {
+	paths, err := oldKeyFiles(path)
 	if err != nil {
 		return nil, err
 	}
@@ -56,18 +58,48 @@ func OldKeys(dir string) ([]Key, error) {
 	return all, nil
 }
 
-// keyFiles are the files of the key and of those before it.
+// keyFiles are the files of the key of a folder and of those before it.
 func keyFiles(dir string) ([]string, error) {
-	old, err := oldKeyFiles(dir)
-	return append([]string{filepath.Join(dir, keyFile)}, old...), err
+	path := filepath.Join(dir, keyFile)
+	old, err := oldKeyFiles(path)
+	return append([]string{path}, old...), err
 }
 
-func oldKeyFiles(dir string) ([]string, error) {
-	paths, err := filepath.Glob(filepath.Join(pattern.Replace(dir), keyFile+".old*"))
+func oldKeyFiles(path string) ([]string, error) {
+	paths, err := filepath.Glob(pattern.Replace(path) + ".old*")
 	if err != nil {
 		return nil, fmt.Errorf("find old keys: %w", err)
 	}
 	return paths, nil
+}
+
+// Keys are a key, and those that were in its place before: they open what was
+// sealed with them.
+type Keys struct {
+	Key Key
+	Old []Key
+}
+
+// OpenKeys are the keys of a data folder; the key is made where there is none.
+func OpenKeys(dir string) (k Keys, err error) {
+	if k.Key, err = OpenKey(dir); err == nil {
+		k.Old, err = OldKeys(dir)
+	}
+	return k, err
+}
+
+// ReadKeys are the key in a file and those beside it whose names begin with that
+// of the file and .old. Several nodes share such a file, so none is made: a new
+// key on one of them would read nothing of what the others wrote.
+func ReadKeys(path string) (k Keys, err error) {
+	if k.Key, err = readKey(path); errors.Is(err, fs.ErrNotExist) {
+		return k, &attune.Error{Kind: attune.NotFound, Code: "no_key", Where: path, Message: "the file of the key is not there",
+			Try: "copy it from another node; for the first one: (umask 077; head -c 32 /dev/urandom > " + path + ")"}
+	}
+	if err == nil {
+		k.Old, err = oldKeys(path)
+	}
+	return k, err
 }
 
 // pattern makes the name of a folder one that means itself.

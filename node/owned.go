@@ -59,6 +59,16 @@ func (o *owned) overdue(now time.Time) time.Duration {
 // Epoch is the epoch at which the node owns a partition, else 0.
 func (o *owned) Epoch(partition int) int64 { return o.epochs[partition].Load() }
 
+// count is how many partitions the node owns.
+func (o *owned) count() (n int) {
+	for i := range o.epochs {
+		if o.epochs[i].Load() > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // pick is a partition for new work, each in turn, or -1 when none is owned.
 func (o *owned) pick() int {
 	for range attune.Partitions {

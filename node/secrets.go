@@ -11,18 +11,13 @@ import (
 	"github.com/attune-automation/attune/secret"
 )
 
-// openBox makes the box of a data folder: its key seals, and opens with those
-// that are kept beside it.
-func openBox(dir string, key Key) (*secret.Box, error) {
-	old, err := OldKeys(dir)
-	if err != nil {
-		return nil, err
-	}
+// box seals with the key, and opens with those before it too.
+func (k Keys) box() (*secret.Box, error) {
 	var older [][]byte
-	for _, k := range old {
-		older = append(older, k.Derive("secrets"))
+	for _, old := range k.Old {
+		older = append(older, old.Derive("secrets"))
 	}
-	return secret.NewBox(nil, key.Derive("secrets"), older...)
+	return secret.NewBox(nil, k.Key.Derive("secrets"), older...)
 }
 
 // sealed are the checked parameters of a request as they may leave it.

@@ -27,29 +27,19 @@ const (
 	maxDeep     = 20
 )
 
-// Archive packs a folder as tar.gz, as [Unpack] takes it. The folder .git is
-// left out. Anything but files and folders is refused, since elsewhere it would
+// Archive packs a folder as tar.gz, as [Unpack] takes it. Folders .git and
+// __pycache__ are left out. Anything but files and folders is refused, since elsewhere it would
 // mean something else: it is Invalid, as is what is over the bounds.
 func Archive(dir string) ([]byte, error) {
 	var out bytes.Buffer
 	zip := gzip.NewWriter(&out)
 	w := tar.NewWriter(zip)
 	count := 0
-	err := filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(dir, file)
-		if err != nil || name == "." {
-			return err
-		}
-		if e.IsDir() && e.Name() == ".git" {
-			return filepath.SkipDir
-		}
+	err := eachSent(dir, func(file, name string) error {
 		if count++; count > maxArchived || out.Len() > MaxArchive {
 			return tooLarge(fmt.Sprintf("the pack is too large to send: at most %d files and %d MiB", maxArchived, MaxArchive>>20))
 		}
-		return archiveFile(w, file, filepath.ToSlash(name))
+		return archiveFile(w, file, name)
 	})
 	if err == nil {
 		err = errors.Join(w.Close(), zip.Close())
@@ -63,13 +53,28 @@ func Archive(dir string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// eachSent calls f for all that is sent of a pack's folder, in the order of the
+// archive.
+func eachSent(dir string, f func(file, name string) error) error {
+	return filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, file)
+		if err != nil || name == "." {
+			return err
+		}
+		if e.IsDir() && (e.Name() == ".git" || e.Name() == "__pycache__") {
+			return filepath.SkipDir
+		}
+		return f(file, filepath.ToSlash(name))
+	})
+}
+
 func archiveFile(w *tar.Writer, file, name string) error {
-	stat, err := os.Lstat(file)
+	stat, err := statSent(file)
 	if err != nil {
 		return err
-	}
-	if !stat.IsDir() && !stat.Mode().IsRegular() {
-		return &attune.Error{Kind: attune.Invalid, Code: "invalid_pack", Message: "only files and folders can be sent", Where: file, Try: "replace the link by the file itself, or leave it out"}
 	}
 	h := &tar.Header{Name: name, Mode: int64(stat.Mode().Perm()), Size: stat.Size(), Typeflag: tar.TypeReg}
 	if stat.IsDir() {
@@ -84,6 +89,15 @@ func archiveFile(w *tar.Writer, file, name string) error {
 	}
 	_, err = io.CopyN(w, in, stat.Size())
 	return errors.Join(err, in.Close())
+}
+
+// statSent refuses what cannot be sent.
+func statSent(file string) (fs.FileInfo, error) {
+	stat, err := os.Lstat(file)
+	if err == nil && !stat.IsDir() && !stat.Mode().IsRegular() {
+		return nil, &attune.Error{Kind: attune.Invalid, Code: "invalid_pack", Message: "only files and folders can be sent", Where: file, Try: "replace the link by the file itself, or leave it out"}
+	}
+	return stat, err
 }
 
 // Unpack writes the files of an archive into an empty folder, durably. Modes are

@@ -263,5 +263,7 @@ func (l *Library) read(dir, root string, anyway bool) *shelf {
 	if old != nil {
 		before = old.pack
 	}
-	return &shelf{dir: dir, root: root, stamp: now, pack: keep(before, l.folders.load(dir, dir))}
+	pack := keep(before, l.folders.load(dir, dir))
+	pack.Content, _ = Content(dir) // one that cannot be sent has none: workers say so that need it
+	return &shelf{dir: dir, root: root, stamp: now, pack: pack}
 }

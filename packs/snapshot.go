@@ -296,6 +296,15 @@ func (s *Snapshot) Holds(a *attune.Action) bool {
 	return same != nil && same.Hash == a.Hash
 }
 
+// Pack is the pack with that ref, or nil; of two the one that counts.
+func (s *Snapshot) Pack(ref string) *attune.Pack {
+	i, ok := slices.BinarySearchFunc(s.packs, ref, func(p *attune.Pack, ref string) int { return strings.Compare(p.Ref, ref) })
+	if !ok {
+		return nil
+	}
+	return s.packs[i]
+}
+
 // Action finds an action by its ref; a NotFound error suggests another.
 func (s *Snapshot) Action(ref string) (*attune.Action, error) {
 	if a := s.actions[ref]; a != nil {

@@ -17,6 +17,7 @@ type attempt struct {
 	phase             phase
 	pure              bool // the journal does not know it
 	journalled        bool // the journal knows it
+	fetching          bool // waits for its pack
 	stopped           bool // a stop was asked for
 	told              bool // its runner said that it runs
 	queued            bool // waits to be told at the end of the turn
@@ -29,6 +30,8 @@ type attempt struct {
 	end               *messages.Report
 	report            *messages.Report // in ended; shared with journal and broker: never changed
 
+	// release lets its pack go; nil where none is held.
+	release func()
 	// veil masks what it says; nil where nothing of it is secret. dispatch is
 	// opened.
 	veil *veil
@@ -38,7 +41,7 @@ type attempt struct {
 type phase uint8
 
 const (
-	waiting      phase = iota // holds a slot and waits for its journal entry
+	waiting      phase = iota // holds a slot and waits for its pack or its journal entry
 	running                   // holds a slot; its runner has it, or its last output is not stored
 	ended                     // has its report
 	acknowledged              // is only a place in the list of unacknowledged
@@ -109,6 +112,7 @@ func (w *Worker) finish(a *attempt) {
 // close gives an attempt its end and says it.
 func (w *Worker) close(a *attempt, report messages.Report) {
 	a.phase, a.report = ended, w.complete(a, report)
+	a.letGo()
 	a.dispatch, a.veil, a.runner, a.output, a.end = nil, nil, nil, nil, nil
 	a.said = w.config.Mono()
 	w.unacked = append(w.unacked, a)

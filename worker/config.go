@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -39,8 +40,11 @@ type Config struct {
 	// Open opens the parameters of an action that were sealed, and gives the mask
 	// for what is secret in them: see [secret.Box.Open]. Nil can open none.
 	Open func(action string, parameters []byte) ([]byte, *secret.Mask, error)
+	// Packs finds packs on this machine. Nil takes the folders that dispatches
+	// name, which is right on the machine of the node alone.
+	Packs Packs
 	// Lease is how long an answer of the worker's actor allows to run things;
-	// 10 s by default, the same at the nodes. Too short, and a pause of the
+	// 10 s by default. The worker tells it to the nodes. Too short, and a pause of the
 	// store ends running actions; too long, and the loss of a worker is
 	// noticed late.
 	Lease time.Duration
@@ -109,6 +113,16 @@ type Describer interface {
 	// asked for after each Begin; the operator's own labels count before them. It
 	// does not block.
 	Labels() map[string]string
+}
+
+// Packs finds what packs hold on this machine, for the entry points of actions.
+type Packs interface {
+	// Hold finds the folder of a pack with that content, and fetches it if need
+	// be. It stays as it is until release is called, which does not block. An
+	// error of kind Invalid, TooLarge or NotFound means that it can never be had
+	// here; after any other it may be had later. It blocks, at most until ctx
+	// ends.
+	Hold(ctx context.Context, ref, hash string) (dir string, release func(), err error)
 }
 
 // nothingKept is the keeper of runs that are no processes.

@@ -68,7 +68,8 @@ func (w *Worker) prepared(held []Earlier) {
 func (w *Worker) register() {
 	w.announce(messages.Registered{
 		Worker: w.config.Name, Incarnation: w.incarnation, Slots: w.config.Slots, Runners: w.runners,
-		Labels: w.labels(), Zone: w.config.Zone, Earlier: slices.Sorted(maps.Keys(w.earlier)), Sent: w.config.Mono(),
+		Labels: w.labels(), Zone: w.config.Zone, Earlier: slices.Sorted(maps.Keys(w.earlier)),
+		Lease: w.config.Lease, Sent: w.config.Mono(),
 	})
 }
 
@@ -138,6 +139,7 @@ func (w *Worker) end(reason string) {
 			w.close(a, messages.Report{Kind: messages.Returned, Reason: reason})
 		default:
 			delete(w.attempts, a.token)
+			a.letGo()
 		}
 	}
 	w.speaking = nil

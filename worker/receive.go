@@ -40,6 +40,10 @@ func (w *Worker) receive(m any) {
 			w.end("it was declared lost")
 			return
 		}
+		if m.Drained != w.drained {
+			w.drained = m.Drained
+			w.config.Log.Info("the operator's word on this worker changed", "worker", w.config.Name, "drained", m.Drained)
+		}
 		w.answering = m.Node
 		w.renew(m.Sent)
 	}
@@ -151,13 +155,22 @@ func (w *Worker) dispatched(d *messages.Dispatch) {
 		}
 		w.busy++
 		a.runner, a.pure = runner, runner.Pure()
-		if a.pure {
-			w.launch(a)
+		if w.config.Packs != nil && d.EntryPoint != "" {
+			w.fetch(a)
 			return
 		}
-		w.starting = append(w.starting, a)
-		w.entries = append(w.entries, Entry{Kind: EntryStarted, Token: a.token, Node: a.node})
+		w.ready(a)
 	}
+}
+
+// ready starts an attempt that has all it needs, once the journal has it.
+func (w *Worker) ready(a *attempt) {
+	if a.pure {
+		w.launch(a)
+		return
+	}
+	w.starting = append(w.starting, a)
+	w.entries = append(w.entries, Entry{Kind: EntryStarted, Token: a.token, Node: a.node})
 }
 
 // stop ends an attempt, or makes sure that it never starts.
@@ -173,6 +186,9 @@ func (w *Worker) stop(m messages.Stop) {
 	case a == nil:
 	case a.phase == ended:
 		w.tell(a)
+	case a.fetching: // nothing of it was started, and it need not wait for the network
+		w.busy--
+		w.close(a, messages.Report{Kind: messages.Returned, Reason: "it was stopped before it started"})
 	default:
 		a.stopped = true
 		if a.phase == running && a.end == nil {

@@ -22,6 +22,9 @@ type Worker struct {
 
 	stopping     sync.Mutex
 	subscription messages.Subscription // guarded by stopping
+	// hold is that of the packs, until abandon is called.
+	hold    func(ref, hash string) (dir string, release func(), err error)
+	abandon context.CancelCauseFunc
 
 	// All below belongs to the turn.
 
@@ -49,7 +52,8 @@ type Worker struct {
 
 	draining bool
 	left     bool
-	drained  []func()
+	leaving  []func() // called when it has left
+	drained  bool     // the operator's word, as the nodes told it
 	last     []func() // called when the turn has sent what it had to say
 }
 
@@ -79,6 +83,9 @@ func New(config Config) (*Worker, error) {
 	if w.lend == nil {
 		w.lend = func(f func()) { w.lent.Go(f) }
 	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	w.abandon = cancel
+	w.hold = func(ref, hash string) (string, func(), error) { return config.Packs.Hold(ctx, ref, hash) }
 	return w, nil
 }
 
@@ -111,8 +118,11 @@ func (w *Worker) Stop() {
 		w.subscription.Stop()
 	}
 	w.stopping.Unlock()
+	w.abandon(errStopped)
 	w.lent.Wait()
 }
+
+var errStopped = attune.NewError(attune.Unavailable, "worker_stopped", "the worker was stopped")
 
 // Drain takes no more attempts, waits until all that runs has ended and was
 // acknowledged, and leaves. An error is that of the context: then something is
@@ -132,7 +142,7 @@ func (w *Worker) Drain(ctx context.Context) error {
 // when the worker has left; never, if it is stopped before.
 func (w *Worker) BeginDrain(done func()) {
 	w.post(func() {
-		w.drained = append(w.drained, done)
+		w.leaving = append(w.leaving, done)
 		if !w.draining {
 			w.draining = true
 			w.announce(messages.Draining{Worker: w.config.Name, Incarnation: w.incarnation})
@@ -151,8 +161,8 @@ func (w *Worker) leave() {
 		w.config.Log.Info("worker has drained", "worker", w.config.Name, "incarnation", w.incarnation)
 		w.announce(messages.Draining{Worker: w.config.Name, Incarnation: w.incarnation, Left: true})
 	}
-	w.last = append(w.last, w.drained...)
-	w.drained = nil
+	w.last = append(w.last, w.leaving...)
+	w.leaving = nil
 }
 
 // open reports whether an end was not yet acknowledged.

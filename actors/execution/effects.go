@@ -69,6 +69,9 @@ func (x *Execution) dispatch() {
 		APIToken: x.node.Secret(r.Token())}
 	if a := x.node.Definition(r.ActionHash); a != nil {
 		d.Pack, d.EntryPoint, d.Dir, d.Positional, d.Limits = a.Pack, a.EntryPoint, a.Dir, a.Positional(), a.Limits
+		if a.EntryPoint != "" {
+			d.PackHash = x.node.Content(a.Pack)
+		}
 	}
 	x.node.Tell(x.node.Broker, &messages.ToWorker{Worker: r.Worker, Item: d})
 	x.wake(x.now().Add(repeat))

@@ -40,6 +40,8 @@ type Node struct {
 	*actors.Tree
 	// Definition finds the action with that content hash, or nil.
 	Definition func(hash string) *attune.Action
+	// Content is what the folder of a pack holds now, or empty.
+	Content func(pack string) string
 	// Changed is called after every stored change; it must not block.
 	Changed func(id attune.ExecutionID)
 	// Ended is called after the end of an execution is stored; it must not

@@ -19,7 +19,7 @@ func (w *worker) grant(reset bool) {
 	if r == nil || !w.counted || !w.alive() {
 		return
 	}
-	if w.draining {
+	if w.givenNothing() {
 		w.tree.Tell(w.tree.Scheduler, &messages.RevokeSlots{Worker: w.name, Incarnation: r.Incarnation})
 		return
 	}

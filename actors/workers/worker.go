@@ -16,7 +16,8 @@ import (
 
 // The lease of a worker.
 const (
-	// Lease is how long an answer to a heartbeat lets the worker run.
+	// Lease is how long an answer to a heartbeat lets a worker run that asks for
+	// nothing else.
 	Lease = 10 * time.Second
 	// killMargin is how long after the end of its lease every run of a worker
 	// is surely ended.
@@ -31,6 +32,7 @@ const (
 type worker struct {
 	tree  *actors.Tree
 	store persistence.Loader
+	links Links
 	name  string
 	self  *actor.PID
 	known *memory
@@ -43,9 +45,18 @@ type worker struct {
 	answered time.Duration
 	heard    time.Time
 	draining bool
-	// writing is the row on its way to the store, and what follows.
+	// deaf is when this actor last could not have heard the worker, whoever was
+	// to blame; down since when the broker is away, zero while it is not.
+	deaf, down time.Duration
+	// writing is the row on its way to the store, and what follows: then once it
+	// is stored, else refused.
 	writing *attune.Worker
 	then    func()
+	refused func(reason string)
+	// removing is the removal on its way to the store.
+	removing *removal
+	// orders wait for the end of writing or removing.
+	orders  []any
 	checked time.Duration
 	// slots and used are this worker's meters, once they are known.
 	slots, used *atomic.Int64
@@ -59,8 +70,8 @@ type memory struct {
 	recounts int64
 }
 
-func newWorker(tree *actors.Tree, store persistence.Loader, name string, known *memory) *worker {
-	return &worker{tree: tree, store: store, name: name, known: known, taken: map[attune.Token]time.Time{}}
+func newWorker(tree *actors.Tree, store persistence.Loader, links Links, name string, known *memory) *worker {
+	return &worker{tree: tree, store: store, links: links, name: name, known: known, taken: map[attune.Token]time.Time{}}
 }
 
 // Kind implements actors.Actor.
@@ -71,7 +82,7 @@ func (w *worker) State() string {
 	switch {
 	case w.known.row == nil:
 		return "registering"
-	case w.draining && w.alive():
+	case w.givenNothing() && w.alive():
 		return "draining"
 	}
 	return w.known.row.State.String()
@@ -154,6 +165,8 @@ func (w *worker) Receive(ctx actor.Context) {
 		w.written(m)
 	case *List:
 		w.list(m)
+	case *messages.DrainWorker, *messages.RemoveWorker, *unsettled:
+		w.order(m)
 	}
 	w.meter()
 }
@@ -212,7 +225,7 @@ func (w *worker) read() {
 
 // forget begins anew: the row of a worker that is lost, or left, was deleted.
 func (w *worker) forget() {
-	if !w.alive() && w.writing == nil {
+	if !w.alive() && w.writing == nil && w.removing == nil {
 		w.known.row = nil
 	}
 }
@@ -242,17 +255,48 @@ func (w *worker) again() {
 }
 
 // tick declares the worker lost when it was not answered for its lease and the
-// kill margin, and audits old slots.
+// kill margin, and audits old slots. The naive way, to count from the last
+// answer alone, loses every worker at the end of a broker's outage: none could
+// be heard. So what counts is the time in which it could.
 func (w *worker) tick() {
 	now := w.tree.Mono()
-	if w.alive() && now-w.answered >= Lease+killMargin {
-		w.lose("not heard of for " + (Lease + killMargin).String())
+	w.listen(now)
+	if patience := w.lease() + killMargin; w.alive() && now-max(w.answered, w.deaf) >= patience {
+		w.lose("not heard of for " + patience.String())
 	}
 	if w.alive() && now-w.checked >= audit {
 		w.checked = now
 		w.audit(w.tree.Clock.Now())
 	}
 	w.again()
+}
+
+// lease is how long an answer lets the worker run.
+func (w *worker) lease() time.Duration {
+	if w.known.row != nil && w.known.row.Lease > 0 {
+		return w.known.row.Lease
+	}
+	return Lease
+}
+
+// listen notes whether the worker could be heard now. One that has called by
+// the other way since the broker went away can be, and is lost like any other.
+func (w *worker) listen(now time.Duration) {
+	switch {
+	case w.links.Up():
+		w.down = 0
+		return
+	case w.down == 0:
+		w.down = now
+	}
+	if w.links.Called(w.name) < w.down {
+		w.deaf = now
+	}
+}
+
+// givenNothing says that no more is placed on it.
+func (w *worker) givenNothing() bool {
+	return w.draining || w.known.row != nil && w.known.row.Drained
 }
 
 // register takes a new incarnation. While another of that name is alive it is
@@ -263,7 +307,7 @@ func (w *worker) register(m *messages.Registered) {
 		w.answerRegistration(m)
 		return
 	}
-	if w.writing != nil {
+	if w.writing != nil || w.removing != nil {
 		return // the worker repeats it
 	}
 	if w.alive() && !contains(m.Earlier, row.Incarnation) {
@@ -273,9 +317,9 @@ func (w *worker) register(m *messages.Registered) {
 	}
 	now := w.tree.Clock.Now()
 	next := &attune.Worker{Name: w.name, Incarnation: m.Incarnation, State: attune.WorkerAlive, Runners: m.Runners, Slots: m.Slots,
-		Labels: m.Labels, Zone: m.Zone, Registered: now, Changed: now, Version: 1}
+		Labels: m.Labels, Zone: m.Zone, Registered: now, Changed: now, Lease: m.Lease, Version: 1}
 	if row != nil {
-		next.Version = row.Version + 1
+		next.Version, next.Drained = row.Version+1, row.Drained
 		w.tree.Tell(w.tree.Scheduler, &messages.RevokeSlots{Worker: w.name, Incarnation: row.Incarnation})
 	}
 	w.save(next, func() {
@@ -315,7 +359,7 @@ func (w *worker) heartbeat(m *messages.Heartbeat) {
 	} else if !lost {
 		return // it may be being declared lost: no answer extends anything now
 	}
-	w.send(messages.HeartbeatAck{Worker: w.name, Incarnation: m.Incarnation, Sent: m.Sent, Lost: lost, Node: w.tree.Incarnation})
+	w.send(messages.HeartbeatAck{Worker: w.name, Incarnation: m.Incarnation, Sent: m.Sent, Lost: lost, Drained: row.Drained, Node: w.tree.Incarnation})
 	if w.draining != m.Draining {
 		w.draining = m.Draining
 		w.grant(true)
@@ -365,6 +409,10 @@ func (w *worker) save(row *attune.Worker, then func()) {
 }
 
 func (w *worker) written(m *actors.Written) {
+	if op, ok := m.Op.(*persistence.RemoveWorker); ok {
+		w.removed(op, m.Answer)
+		return
+	}
 	save, ok := m.Op.(*persistence.SaveWorker)
 	if !ok {
 		return
@@ -375,16 +423,19 @@ func (w *worker) written(m *actors.Written) {
 		}
 		return
 	}
-	then := w.then
-	w.writing, w.then = nil, nil
+	then, refused := w.then, w.refused
+	w.writing, w.then, w.refused = nil, nil, nil
 	if m.Answer.Outcome == persistence.Committed {
 		w.known.row = save.Worker
+		then()
 	} else {
 		w.read()
 		w.tree.Log.Error("the store refused a worker's state", slog.String("worker", w.name), slog.String("outcome", m.Answer.Outcome.String()), slog.String("reason", m.Answer.Reason))
-		return // the worker repeats, or the next tick does
+		if refused != nil {
+			refused(m.Answer.Reason)
+		} // else the worker repeats, or the next tick does
 	}
-	then()
+	w.obey()
 }
 
 // check tells an execution whether the incarnation of its attempt is lost: only
@@ -411,7 +462,7 @@ func (w *worker) list(m *List) {
 	v := View{Worker: attune.Worker{Name: w.name}, Running: len(w.taken), LastHeard: w.heard}
 	if w.known.row != nil {
 		v.Worker = *w.known.row
-		if w.draining && w.alive() {
+		if w.givenNothing() && w.alive() {
 			v.Worker.State = attune.WorkerDraining
 		}
 	}

@@ -23,6 +23,7 @@ type Workers struct {
 	actors.Supervisor
 	tree     *actors.Tree
 	store    persistence.Loader
+	links    Links
 	children map[string]*actor.PID
 	loaded   bool
 }
@@ -30,13 +31,23 @@ type Workers struct {
 // loadRetry is how long after a failed load the next is tried.
 const loadRetry = 500 * time.Millisecond
 
+// Links tell which ways to the workers stand. Both methods are safe for
+// concurrent use and do not block.
+type Links interface {
+	// Up reports whether the node's own link to the broker stands.
+	Up() bool
+	// Called is when the worker last called by a way that needs no broker, on
+	// the clock of [actors.Tree.Mono]; zero is never.
+	Called(worker string) time.Duration
+}
+
 // New is the actor above all workers.
-func New(tree *actors.Tree, store persistence.Loader) *Workers {
+func New(tree *actors.Tree, store persistence.Loader, links Links) *Workers {
 	return &Workers{Supervisor: actors.Supervisor{Clock: tree.Clock, Limit: 5, Within: time.Minute,
 		GaveUp: func(child *actor.PID, reason any) {
 			tree.Fatal(fmt.Sprintf("%s failed 5 times within 60 s: %v", child.Id, reason))
 		}},
-		tree: tree, store: store, children: map[string]*actor.PID{}}
+		tree: tree, store: store, links: links, children: map[string]*actor.PID{}}
 }
 
 // Kind implements actors.Actor.
@@ -95,6 +106,10 @@ func (w *Workers) Receive(ctx actor.Context) {
 		w.forward(m.Worker, m)
 	case *messages.SchedulerStarted:
 		w.toAll(m)
+	case *messages.DrainWorker:
+		w.order(m.Worker, m, m.Reply)
+	case *messages.RemoveWorker:
+		w.order(m.Worker, m, m.Reply)
 	case *List:
 		w.toAll(m)
 		m.Count(len(w.children))
@@ -132,7 +147,7 @@ func (w *Workers) load(ctx actor.Context, m *loaded) {
 // restarts.
 func (w *Workers) spawn(ctx actor.Context, name string, row *attune.Worker) {
 	known := &memory{row: row}
-	pid, err := ctx.SpawnNamed(w.tree.Props(func() actors.Actor { return newWorker(w.tree, w.store, name, known) }), name)
+	pid, err := ctx.SpawnNamed(w.tree.Props(func() actors.Actor { return newWorker(w.tree, w.store, w.links, name, known) }), name)
 	if err != nil {
 		panic(err) // the name is ours alone
 	}
@@ -141,6 +156,18 @@ func (w *Workers) spawn(ctx actor.Context, name string, row *attune.Worker) {
 
 func (w *Workers) forward(name string, m any) {
 	if pid := w.children[name]; pid != nil {
+		w.tree.Tell(pid, m)
+	}
+}
+
+// order passes an operator's order on, or says that there is no such worker.
+func (w *Workers) order(name string, m any, reply func(*attune.Worker, error)) {
+	switch pid := w.children[name]; {
+	case !w.loaded:
+		reply(nil, &attune.Error{Kind: attune.Unavailable, Code: "starting", Message: "the workers are not read yet", Try: "again in a moment"})
+	case pid == nil:
+		reply(nil, unknown(name))
+	default:
 		w.tree.Tell(pid, m)
 	}
 }

@@ -3,6 +3,7 @@ package apitest
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/api"
@@ -30,12 +31,24 @@ type Engine struct {
 	Reload  func(refs []string) ([]packs.Change, error)
 	Install func(api.PackOrder) (packs.Change, error)
 	Remove  func(api.PackOrder) (packs.Change, error)
+	// Letters are DeadLetters; Letter is DeadLetter ("get"), ReplayDeadLetter
+	// ("replay") and DropDeadLetter ("drop").
+	Letters []messages.DeadLetter
+	Letter  func(verb, id string) (messages.DeadLetter, error)
 	// Judged, Machines and Tree are Evaluations, Workers and Actors.
 	Judged   []attune.Evaluation
 	Machines []api.WorkerView
 	Tree     []messages.ActorView
+	// Drain, Forget, Link and Content are DrainWorker, RemoveWorker, LinkWorker
+	// and PackContent.
+	Drain   func(name string, on bool) (api.WorkerView, error)
+	Forget  func(name string) (api.WorkerView, error)
+	Link    func(worker, session string, brought []messages.Parcel, wait time.Duration) ([]messages.Parcel, error)
+	Content func(ref, content string) ([]byte, error)
 	// NotReady is why the node takes no work.
 	NotReady error
+	// Health is Parts.
+	Health []api.PartHealth
 	// Watched is told, without waiting, whenever somebody begins to watch.
 	Watched chan attune.ExecutionID
 
@@ -152,6 +165,37 @@ func (e *Engine) RerunExecution(_ context.Context, id attune.ExecutionID, dedupe
 	return e.Again(attune.ID(id), dedupe, chain)
 }
 
+// DeadLetters are a page of Letters.
+func (e *Engine) DeadLetters(_ context.Context, q api.DeadLetterQuery) (found []messages.DeadLetter, more bool, err error) {
+	for _, l := range e.Letters {
+		switch {
+		case q.Key != "" && q.Key != l.Key:
+		case q.Skip > 0:
+			q.Skip--
+		case len(found) == q.Limit:
+			return found, true, nil
+		default:
+			found = append(found, l)
+		}
+	}
+	return found, false, nil
+}
+
+// DeadLetter asks Letter.
+func (e *Engine) DeadLetter(_ context.Context, id string) (messages.DeadLetter, error) {
+	return e.Letter("get", id)
+}
+
+// ReplayDeadLetter asks Letter.
+func (e *Engine) ReplayDeadLetter(_ context.Context, id string) (messages.DeadLetter, error) {
+	return e.Letter("replay", id)
+}
+
+// DropDeadLetter asks Letter.
+func (e *Engine) DropDeadLetter(_ context.Context, id string) (messages.DeadLetter, error) {
+	return e.Letter("drop", id)
+}
+
 // ReloadPacks asks Reload.
 func (e *Engine) ReloadPacks(_ context.Context, refs ...string) ([]packs.Change, error) {
 	return e.Reload(refs)
@@ -165,6 +209,26 @@ func (e *Engine) InstallPack(_ context.Context, o api.PackOrder) (packs.Change, 
 // RemovePack asks Remove.
 func (e *Engine) RemovePack(_ context.Context, o api.PackOrder) (packs.Change, error) {
 	return e.Remove(o)
+}
+
+// DrainWorker asks Drain.
+func (e *Engine) DrainWorker(_ context.Context, name string, on bool) (api.WorkerView, error) {
+	return e.Drain(name, on)
+}
+
+// RemoveWorker asks Forget.
+func (e *Engine) RemoveWorker(_ context.Context, name string) (api.WorkerView, error) {
+	return e.Forget(name)
+}
+
+// LinkWorker asks Link.
+func (e *Engine) LinkWorker(_ context.Context, worker, session string, brought []messages.Parcel, wait time.Duration) ([]messages.Parcel, error) {
+	return e.Link(worker, session, brought, wait)
+}
+
+// PackContent asks Content.
+func (e *Engine) PackContent(_ context.Context, ref, content string) ([]byte, error) {
+	return e.Content(ref, content)
 }
 
 // Catalog is Snapshot.
@@ -264,6 +328,9 @@ func (l *ear) Close() {
 
 // Ready is NotReady.
 func (e *Engine) Ready() error { return e.NotReady }
+
+// Parts is Health.
+func (e *Engine) Parts() []api.PartHealth { return e.Health }
 
 // Node is a node without a place.
 func (e *Engine) Node() api.NodeView {

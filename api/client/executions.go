@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -83,4 +84,11 @@ func (c *Client) Output(ctx context.Context, id string, want OutputRequest) (io.
 		attempt = want.Attempt
 	}
 	return r.Body, attempt, nil
+}
+
+// Webhook posts a body, a JSON document, to a webhook by its name.
+func (c *Client) Webhook(ctx context.Context, name string, body []byte) (api.WebhookAnswer, error) {
+	var out api.WebhookAnswer
+	err := c.json(ctx, http.MethodPost, "/webhooks/"+url.PathEscape(name), nil, json.RawMessage(body), &out)
+	return out, err
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/attune-automation/attune"
-	"github.com/attune-automation/attune/actors/retention"
 	"github.com/attune-automation/attune/api"
+	"github.com/attune-automation/attune/cmd/attune/settings"
 	"github.com/attune-automation/attune/node"
 )
 
 func (p *program) adminCommand() *cobra.Command {
-	return noun("admin", "Delete what is old, back up, restore, look for trouble", p.gcCommand(), p.backupCommand(), p.restoreCommand(), p.doctorCommand())
+	return noun("admin", "Delete what is old, back up, restore, look for trouble", p.gcCommand(), p.backupCommand(), p.restoreCommand(), p.doctorCommand(), p.migrateCommand())
 }
 
 // exitChange says that something would change.
@@ -77,14 +77,7 @@ type ageFlag struct{ age *time.Duration }
 
 // Set implements pflag.Value.
 func (f ageFlag) Set(s string) error {
-	if s == "forever" || s == "0" {
-		*f.age = retention.Forever
-		return nil
-	}
-	d, err := api.ParseAge(s)
-	if err == nil && d < time.Minute {
-		err = errors.New("an age is a minute at least; forever keeps for ever")
-	}
+	d, err := settings.ParseAge(s)
 	*f.age = d
 	return err
 }

@@ -54,16 +54,3 @@ func (p *program) triggerCommand() *cobra.Command {
 	get := getCommand(p, "/triggers/", "REF", func(t attune.Trigger) string { return t.Ref })
 	return noun("trigger", "Look at triggers", list, get)
 }
-
-func (p *program) workerCommand() *cobra.Command {
-	list := listCommand(p, "/workers", "workers", []column[api.WorkerAnswer]{
-		{"NAME", func(w api.WorkerAnswer) any { return w.Name }},
-		{"STATE", func(w api.WorkerAnswer) any { return w.State }},
-		{"RUNNING", func(w api.WorkerAnswer) any { return w.Running }},
-		{"SLOTS", func(w api.WorkerAnswer) any { return w.Slots }},
-		{"RUNNERS", func(w api.WorkerAnswer) any { return strings.Join(w.Runners, ",") }},
-		{"HEARD", func(w api.WorkerAnswer) any { return w.LastHeard }},
-	})
-	get := getCommand(p, "/workers/", "NAME", func(w api.WorkerAnswer) string { return w.Name })
-	return noun("worker", "Look at workers", list, get)
-}

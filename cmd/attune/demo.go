@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +26,7 @@ import (
 func (p *program) demoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "demo", Short: "Show an alert become a completed action, on a throw-away node", Args: cobra.NoArgs,
-		Long: "Start a throw-away node, send it a recorded webhook of Prometheus Alertmanager\nwith three alerts, and show what follows: each alert an event, two of them matched\nby a rule, a script run for both. Then send it again: nothing may change. Exit 0\nonly if all of that is so.",
+		Long: "Start a throw-away node, send it a recorded webhook of Prometheus Alertmanager\nwith three alerts, and show what follows: each alert an event, two of them matched\nby a rule, a script run for both. Then send it again: nothing may change. Exit 0\nonly if all of that is so. With --server (or ATTUNE_SERVER) the node is that one: it\nneeds the pack examples, a worker, and no other work meanwhile.",
 		RunE: func(c *cobra.Command, _ []string) error { return p.demo(c.Context()) },
 	}
 }
@@ -37,7 +34,20 @@ func (p *program) demoCommand() *cobra.Command {
 // demoWait bounds the wait for what the alerts start.
 const demoWait = 30 * time.Second
 
-func (p *program) demo(ctx context.Context) (err error) {
+func (p *program) demo(ctx context.Context) error {
+	if p.server == "" && p.env("ATTUNE_SERVER") == "" {
+		return p.demoHere(ctx)
+	}
+	cl, err := p.connect()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	return p.demonstrate(ctx, cl)
+}
+
+// demoHere makes a throw-away node for the demo.
+func (p *program) demoHere(ctx context.Context) (err error) {
 	data, err := os.MkdirTemp("", "attune-demo-")
 	if err != nil {
 		return err
@@ -47,38 +57,39 @@ func (p *program) demo(ctx context.Context) (err error) {
 	if err := packs.Materialise(examples.Files, folder); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	log := slog.New(slog.NewTextHandler(p.talk, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	door, err := openDoor(ctx, nodeOptions{Listen: "127.0.0.1:0"}, log)
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
-	url := "http://" + listener.Addr().String()
-	log := slog.New(slog.NewTextHandler(p.talk, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: data, Version: versionText(), APIURL: url, KeeperArgs: []string{keeperWord}, Log: log,
+	defer func() { err = errors.Join(err, door.close(ctx)) }()
+	n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: data, Version: versionText(), APIURL: door.url, KeeperArgs: []string{keeperWord}, Log: log,
 		Packs: append([]*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, packs.Load(folder)...)})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeNode(n)) }()
-	server, err := serve(ctx, n, data, url, log, tracing{})
+	defer func() { err = errors.Join(err, closeNode(n.Close)) }()
+	here := running{Opened: n.Opened, admin: n, token: "admin"}
+	handler, err := handlerOf(here, log, tracing{})
 	if err != nil {
 		return err
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	defer func() { err = errors.Join(err, server.Close(), ended(<-served)) }()
-	_, token, err := FindLocal(data)
+	door.admit(handler)
+	token, err := adminToken(ctx, here, data)
 	if err != nil {
 		return err
 	}
-	cl, err := client.New(url, token)
+	cl, err := client.New(door.url, token)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	d := &demonstration{out: p.out, url: url, token: token, client: cl}
-	d.body, err = examples.Files.ReadFile("etc/alertmanager.json")
-	if err != nil {
+	return p.demonstrate(ctx, cl)
+}
+
+func (p *program) demonstrate(ctx context.Context, cl *client.Client) (err error) {
+	d := &demonstration{out: p.out, client: cl}
+	if d.body, err = examples.Files.ReadFile("etc/alertmanager.json"); err != nil {
 		return err
 	}
 	return d.run(ctx)
@@ -86,10 +97,9 @@ func (p *program) demo(ctx context.Context) (err error) {
 
 // demonstration is the job of the demo: what it sends, and what must follow.
 type demonstration struct {
-	out        io.Writer
-	url, token string
-	client     *client.Client
-	body       []byte
+	out    io.Writer
+	client *client.Client
+	body   []byte
 }
 
 func (d *demonstration) run(ctx context.Context) error {
@@ -131,26 +141,8 @@ func (d *demonstration) run(ctx context.Context) error {
 
 // send posts the recorded request.
 func (d *demonstration) send(ctx context.Context) ([]api.EventAnswer, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url+"/api/v1/webhooks/alertmanager", bytes.NewReader(d.body))
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Authorization", "Bearer "+d.token)
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode >= 300 {
-		return nil, fmt.Errorf("the webhook answered %s: %s", response.Status, text)
-	}
-	var answer api.WebhookAnswer
-	return answer.Events, json.Unmarshal(text, &answer)
+	answer, err := d.client.Webhook(ctx, "alertmanager", d.body)
+	return answer.Events, err
 }
 
 // totals is how much there is of everything.

@@ -15,7 +15,7 @@ func main() {
 		os.Exit(keeper.Main(os.Args[2:]))
 	}
 	ctx, stop := signals(context.Background())
-	code := execute(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, talk: os.Stderr, env: os.Getenv})
+	code := execute(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, talk: os.Stderr, env: os.Getenv, environ: os.Environ})
 	stop()
 	os.Exit(code)
 }
@@ -30,6 +30,8 @@ type streams struct {
 	// out takes data, talk everything said to a person.
 	out, talk io.Writer
 	env       func(string) string
+	// environ is all of the environment, NAME=TEXT; nil is not known.
+	environ func() []string
 }
 
 // signals is a context that the first SIGINT or SIGTERM cancels, with

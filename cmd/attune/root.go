@@ -17,6 +17,8 @@ type program struct {
 	streams
 	server, token, data string
 	format              string
+	// config names the configuration file, see configure.
+	config string
 	// began says that the command line was understood, so that a plain error
 	// is not about how it was typed.
 	began bool
@@ -42,12 +44,12 @@ func (p *program) root() *cobra.Command {
 		Use:           "attune",
 		Short:         "Turn events into finished, audited work",
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
 			if err := p.checkFormat(); err != nil {
 				return err
 			}
 			p.began = true
-			return nil
+			return p.configure(c)
 		},
 	}
 	root.SetIn(p.in)
@@ -60,11 +62,13 @@ func (p *program) root() *cobra.Command {
 	flags.StringVarP(&p.format, "output", "o", "table", "table, json, yaml or name")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
-		p.devCommand(), p.demoCommand(), p.runCommand(), p.traceCommand(), p.versionCommand(),
+		p.devCommand(), p.serverCommand(), p.demoCommand(), p.runCommand(), p.traceCommand(), p.versionCommand(),
 		p.eventCommand(), p.enforcementCommand(), p.executionCommand(),
 		p.actionCommand(), p.ruleCommand(), p.triggerCommand(), p.packCommand(), p.workerCommand(), p.actorCommand(),
-		p.tokenCommand(), p.auditCommand(), p.adminCommand(),
+		p.deadLetterCommand(), p.tokenCommand(), p.auditCommand(), p.adminCommand(),
+		p.configCommand(),
 	)
+	p.settle(root)
 	return root
 }
 

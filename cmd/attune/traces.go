@@ -16,7 +16,7 @@ type tracing struct{ tracer *telemetry.Tracer }
 // traceWait is how long the end of the program waits for the collector.
 const traceWait = 5 * time.Second
 
-func openTraces(ctx context.Context, o devOptions, log *slog.Logger) (tracing, error) {
+func openTraces(ctx context.Context, o nodeOptions, log *slog.Logger) (tracing, error) {
 	if o.TraceTo == "" {
 		return tracing{}, nil
 	}

@@ -28,6 +28,7 @@ var rows = []row{
 	{folder: "persistence/sqlite", floor: 3, below: true},
 	{folder: "messages/memory", floor: 3, below: true},
 	{folder: "messages/rabbitmq", floor: 3, below: true},
+	{folder: "messages/https", floor: 3, below: true},
 	{folder: "worker", floor: 3},
 	{folder: "telemetry", floor: 3},
 	{folder: "packs", floor: 3},
@@ -78,7 +79,7 @@ var homes = []home{
 
 // spawners are the folders that may start goroutines, each with an owner that waits
 // for its end.
-var spawners = []string{"node", "worker", "cluster", "messages/memory", "messages/rabbitmq", "cmd", "test", "internal/servers"}
+var spawners = []string{"node", "worker", "cluster", "messages/memory", "messages/rabbitmq", "messages/https", "cmd", "test", "internal/servers"}
 
 // Budgets, in lines that are neither blank nor only a comment.
 const (

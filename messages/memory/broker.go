@@ -23,14 +23,14 @@ type Config struct {
 	// order; messages of one subscription still arrive in order. Nil gives
 	// every subscription a goroutine of its own, which Close waits for.
 	Lend attune.Lend
-	// Capacity is how many messages wait in one subscription at most, besides
-	// the batch being delivered; 100,000 by default. Too small loses messages
+	// Capacity is how many messages wait in one subscription, or one queue, at
+	// most, besides the batch being delivered; 100,000 by default. Too small loses messages
 	// under load, which costs a repetition each; too big costs memory only.
 	Capacity int
 }
 
-// Broker implements [messages.Broker] within one process. It is safe for
-// concurrent use.
+// Broker implements [messages.Broker] and [messages.Inbox] within one process. It
+// is safe for concurrent use.
 type Broker struct {
 	config  Config
 	dropped atomic.Uint64
@@ -39,6 +39,7 @@ type Broker struct {
 	mu     sync.RWMutex
 	closed bool
 	routes map[messages.Exchange]*route
+	boxes  map[messages.Queue]*box // not changed
 }
 
 // route is who listens to one exchange. Slices, not sets: a simulation needs
@@ -58,6 +59,7 @@ func New(config Config) *Broker {
 	for x, kind := range messages.Topology {
 		b.routes[x] = &route{kind: kind, byKey: map[string][]*subscription{}}
 	}
+	b.boxes = newBoxes(b)
 	return b
 }
 
@@ -138,6 +140,9 @@ func (b *Broker) Close() error {
 	b.mu.Unlock()
 	for _, s := range open {
 		s.Stop()
+	}
+	for _, x := range b.boxes {
+		x.close()
 	}
 	b.drains.Wait()
 	return nil

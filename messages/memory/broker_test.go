@@ -37,6 +37,26 @@ func TestContractWithLentSteps(t *testing.T) {
 	brokertest.Run(t, func(testing.TB) messages.Broker { return memory.New(memory.Config{Lend: s.lend}) }, s.run)
 }
 
+func TestInboxWithGoroutines(t *testing.T) {
+	brokertest.RunInbox(t, func(testing.TB) brokertest.Outpost { return memory.New(memory.Config{}) }, nil)
+}
+
+func TestInboxWithLentSteps(t *testing.T) {
+	var s steps
+	brokertest.RunInbox(t, func(testing.TB) brokertest.Outpost { return memory.New(memory.Config{Lend: s.lend}) }, s.run)
+}
+
+func TestAFullQueueForTheOutsideRefuses(t *testing.T) {
+	b := memory.New(memory.Config{Capacity: 2})
+	defer b.Close()
+	for i := range 3 {
+		err := b.Publish(t.Context(), messages.Events, "event.created", messages.Outside{})
+		if want := i == 2; (attune.KindOf(err) == attune.TooMuch) != want {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
+}
+
 func TestAStepDeliversOneMessage(t *testing.T) {
 	var s steps
 	b := memory.New(memory.Config{Lend: s.lend})

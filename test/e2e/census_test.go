@@ -1,10 +1,7 @@
 package e2e_test
 
 import (
-	"bufio"
-	"bytes"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +11,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the store's file is read without the store
+
+	"github.com/attune-automation/attune/test/ledger"
 )
 
 // The phases in which a kill may meet a run.
@@ -67,7 +66,7 @@ func (l *load) look(killed time.Time) map[string]int {
 	db := l.copyStore()
 	defer db.Close()
 	stored := map[string]bool{} // keys of what is durable
-	for key := range query(l.t, db, "SELECT json_extract(payload, '$.key'), 0 FROM event UNION ALL SELECT json_extract(parameters, '$.key'), 0 FROM execution WHERE event = 0") {
+	for key := range query(l.t, db, "SELECT "+keyIn("payload")+", 0 FROM event UNION ALL SELECT "+keyIn("parameters")+", 0 FROM execution WHERE event = 0") {
 		stored[key] = true
 	}
 	l.mu.Lock()
@@ -86,8 +85,8 @@ func (l *load) look(killed time.Time) map[string]int {
 	started, ended := map[string]bool{}, map[string]bool{}
 	for _, line := range readLedger(l.t, l.home) {
 		if line.At <= killed.UnixNano() {
-			started[line.Execution] = started[line.Execution] || line.What == "start"
-			ended[line.Execution] = ended[line.Execution] || line.What == "end"
+			started[line.Execution] = started[line.Execution] || line.What == ledger.Start
+			ended[line.Execution] = ended[line.Execution] || line.What == ledger.End
 		}
 	}
 	for assigned, status := range query(l.t, db, "SELECT id || ' ' || incarnation, status FROM execution WHERE finished IS NULL") {
@@ -109,9 +108,13 @@ func (l *load) look(killed time.Time) map[string]int {
 	return met
 }
 
-// copyStore opens a copy of a dead node's store, which nobody has opened since.
+// copyStore opens a copy of a dead node's store, which nobody has opened since; on
+// servers the store itself, which nobody writes to.
 func (l *load) copyStore() *sql.DB {
 	l.t.Helper()
+	if l.servers != nil {
+		return l.openDatabase()
+	}
 	dir := l.t.TempDir()
 	for _, name := range []string{"attune.db", "attune.db-wal"} {
 		content, err := os.ReadFile(filepath.Join(l.data, name))
@@ -159,24 +162,9 @@ func shown(kind, stored string) string {
 	return kind + "-" + string(digits)
 }
 
-// ledgerLine is what an action wrote of itself.
-type ledgerLine struct {
-	Execution string `json:"execution"`
-	Attempt   int    `json:"attempt"`
-	Key       string `json:"key"`
-	What      string `json:"what"`
-	At        int64  `json:"at"`
-}
-
-func readLedger(t *testing.T, home string) []ledgerLine {
+func readLedger(t *testing.T, home string) []ledger.Line {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(home, "ledger"))
+	lines, err := ledger.Read(home)
 	must(t, err)
-	var lines []ledgerLine
-	for s := bufio.NewScanner(bytes.NewReader(content)); s.Scan(); {
-		var line ledgerLine
-		must(t, json.Unmarshal(s.Bytes(), &line))
-		lines = append(lines, line)
-	}
 	return lines
 }

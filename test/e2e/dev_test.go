@@ -17,7 +17,7 @@ import (
 	"github.com/attune-automation/attune/api/client"
 )
 
-// dev is an attune dev that is ready.
+// dev is an attune dev that is ready; on servers an attune server, with a worker.
 type dev struct {
 	*process
 	url, token string
@@ -35,7 +35,7 @@ func (w *world) dev(flags ...string) *dev {
 func (w *world) devWith(flags ...string) *dev {
 	w.t.Helper()
 	begun := time.Now()
-	d := &dev{process: w.start(append([]string{"dev", "--listen", "127.0.0.1:0"}, flags...)...)}
+	d := &dev{process: w.start(w.nodeCommand(flags)...)}
 	await(w.t, "attune dev to be ready", func() bool { return d.ready() || !d.running() })
 	d.opened = time.Since(begun)
 	if !d.running() {
@@ -47,6 +47,7 @@ func (w *world) devWith(flags ...string) *dev {
 	d.client, err = client.New(d.url, d.token)
 	must(w.t, err)
 	w.t.Cleanup(d.client.Close)
+	w.needWorker(d)
 	return d
 }
 
@@ -74,13 +75,6 @@ func (d *dev) ready() bool {
 func (d *dev) kill() {
 	d.signal(syscall.SIGKILL)
 	<-d.ended
-}
-
-// stop ends the process in order.
-func (d *dev) stop() {
-	d.t.Helper()
-	d.signal(syscall.SIGTERM)
-	d.exits(0)
 }
 
 // reply is what a server answered.

@@ -44,7 +44,8 @@ func (b *buffer) String() string {
 func (w *world) start(args ...string) *process {
 	w.t.Helper()
 	p := &process{world: w, cmd: exec.Command(w.program, args...), out: &buffer{}, talk: &buffer{}, ended: make(chan struct{})}
-	p.cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + w.home, "ATTUNE_DATA=" + w.data, "TMPDIR=" + filepath.Join(w.dir, "tmp")}
+	p.cmd.Env = append([]string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + w.home, "ATTUNE_DATA=" + w.data, "TMPDIR=" + filepath.Join(w.dir, "tmp")},
+		append(w.env, w.servers.environment()...)...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = w.dir, p.out, p.talk
 	// An orphan may hold our pipes for longer than the program lives.
 	p.cmd.WaitDelay = time.Second
@@ -110,6 +111,13 @@ func (p *process) exits(code int) *process {
 		p.t.Fatalf("%s: exit code %d, not %d; it said:\n%s%s", p, p.code, code, p.out, tail(p.talk.String()))
 	}
 	return p
+}
+
+// stop ends the process in order.
+func (p *process) stop() {
+	p.t.Helper()
+	p.signal(syscall.SIGTERM)
+	p.exits(0)
 }
 
 // line is what the process printed, without the end of the line.

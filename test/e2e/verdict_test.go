@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/attune-automation/attune/test/ledger"
 )
 
 // row is an execution as the store holds it.
@@ -19,7 +21,12 @@ type row struct {
 // judge holds the store of a stopped node and the actions' ledger against what
 // was acknowledged.
 func judge(t *testing.T, l *load) {
-	db := openStore(t, filepath.Join(l.data, "attune.db"), "?mode=ro")
+	var db *sql.DB
+	if l.servers != nil {
+		db = l.openDatabase()
+	} else {
+		db = openStore(t, filepath.Join(l.data, "attune.db"), "?mode=ro")
+	}
 	defer db.Close()
 	executions := readExecutions(t, db)
 	judgeEvents(t, l, db, executions)
@@ -40,7 +47,7 @@ func judge(t *testing.T, l *load) {
 
 func readExecutions(t *testing.T, db *sql.DB) map[string]row {
 	t.Helper()
-	rows, err := db.Query("SELECT id, status, finished IS NOT NULL, event, enforcement, rule, json_extract(parameters, '$.key') FROM execution")
+	rows, err := db.Query("SELECT id, status, finished IS NOT NULL, event, enforcement, rule, " + keyIn("parameters") + " FROM execution")
 	must(t, err)
 	defer rows.Close()
 	all := map[string]row{}
@@ -64,7 +71,7 @@ func judgeEvents(t *testing.T, l *load, db *sql.DB, executions map[string]row) {
 			sent[o.id] = o
 		}
 	}
-	for id, evaluated := range query(t, db, "SELECT id, evaluated > 0 FROM event") {
+	for id, evaluated := range query(t, db, "SELECT id, CASE WHEN evaluated > 0 THEN 1 ELSE 0 END FROM event") {
 		if id = shown("ev", id); sent[id] == nil {
 			t.Errorf("nobody was told of the event %s", id)
 		}
@@ -72,7 +79,7 @@ func judgeEvents(t *testing.T, l *load, db *sql.DB, executions map[string]row) {
 			t.Errorf("the event %s was never evaluated", id)
 		}
 	}
-	for id := range query(t, db, "SELECT json_extract(payload, '$.key') k, count(*) FROM event GROUP BY k HAVING count(*) > 1") {
+	for id := range query(t, db, "SELECT "+keyIn("payload")+" k, count(*) FROM event GROUP BY k HAVING count(*) > 1") {
 		t.Errorf("%s became several events", id)
 	}
 	of := map[string][]string{} // by enforcement
@@ -155,15 +162,19 @@ func judgeLedger(t *testing.T, l *load, executions map[string]row) {
 			a = &attempt{}
 			attempts[line.Execution][line.Attempt] = a
 		}
+		if line.What == ledger.Overlap {
+			t.Errorf("attempt %d of %s began while another one lived", line.Attempt, line.Execution)
+			continue
+		}
 		at := &a.start
-		if line.What == "end" {
+		if line.What == ledger.End {
 			at = &a.end
 		}
 		if *at != 0 {
 			t.Errorf("attempt %d of %s: %s is in the ledger twice", line.Attempt, line.Execution, line.What)
 		}
 		*at = line.At
-		if line.Attempt > 1 && line.What == "start" {
+		if line.Attempt > 1 && line.What == ledger.Start {
 			again++
 		}
 	}

@@ -25,6 +25,10 @@ type world struct {
 	dir, home, data, packs string
 	// program is this world's link to attune.
 	program string
+	// servers is nil on attune dev.
+	servers *servers
+	// env is what more every process finds in its environment.
+	env     []string
 	started []*process
 }
 
@@ -38,6 +42,9 @@ func newWorld(t *testing.T) *world {
 	must(t, os.CopyFS(w.packs, os.DirFS("testdata/packs")))
 	place(t, built.attune, w.program)
 	place(t, built.action, filepath.Join(w.packs, "load", "actions", "program"))
+	if onServers() {
+		w.needServers()
+	}
 	t.Cleanup(w.end)
 	return w
 }
@@ -60,6 +67,7 @@ func place(t *testing.T, from, to string) {
 
 // end ends what the test has started, and finds it guilty of anything left.
 func (w *world) end() {
+	w.servers.end()
 	for _, p := range w.started {
 		if p.running() {
 			p.signal(syscall.SIGTERM)

@@ -18,6 +18,8 @@ type parameters struct {
 	MS  int    `json:"ms"`
 	// Gate is the name of a file in HOME whose appearance ends the work early.
 	Gate string `json:"gate"`
+	// Fail is how many attempts fail, the first ones.
+	Fail int `json:"fail"`
 }
 
 func main() {

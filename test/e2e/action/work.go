@@ -1,39 +1,26 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/attune-automation/attune/test/ledger"
 )
 
-// line is one line of the ledger.
-type line struct {
-	Execution string `json:"execution"`
-	Attempt   int    `json:"attempt"`
-	Key       string `json:"key"`
-	// What is start or end; At is in nanoseconds since 1970.
-	What string `json:"what"`
-	At   int64  `json:"at"`
-}
-
 // work writes into the ledger that it starts, takes its time, and writes that
-// it ends.
+// it ends. Its first attempts fail, as many as it was told.
 func work(p parameters) error {
-	l := line{Execution: os.Getenv("ATTUNE_EXECUTION_ID"), Key: p.Key}
-	var err error
-	if l.Attempt, err = strconv.Atoi(os.Getenv("ATTUNE_ATTEMPT")); err != nil {
+	number, err := strconv.Atoi(os.Getenv("ATTUNE_ATTEMPT"))
+	if err != nil {
 		return fmt.Errorf("ATTUNE_ATTEMPT: %w", err)
 	}
 	home := os.Getenv("HOME")
-	ledger, err := os.OpenFile(filepath.Join(home, "ledger"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	attempt, err := ledger.Begin(home, os.Getenv("ATTUNE_EXECUTION_ID"), number, p.Key)
 	if err != nil {
-		return err
-	}
-	if err := enter(ledger, l, "start"); err != nil {
 		return err
 	}
 	for until := time.Now().Add(time.Duration(p.MS) * time.Millisecond); ; {
@@ -46,21 +33,14 @@ func work(p parameters) error {
 		}
 		time.Sleep(left)
 	}
-	if err := enter(ledger, l, "end"); err != nil {
+	if err := attempt.End(); err != nil {
 		return err
 	}
-	fmt.Printf("{\"key\": %q}\n", p.Key)
-	return ledger.Close()
-}
-
-// enter appends a line in one write and makes it durable.
-func enter(ledger *os.File, l line, what string) error {
-	l.What, l.At = what, time.Now().UnixNano()
-	b, err := json.Marshal(l)
-	if err == nil {
-		_, err = ledger.Write(append(b, '\n'))
+	if number <= p.Fail {
+		return errors.New("told to fail")
 	}
-	return errors.Join(err, ledger.Sync())
+	fmt.Printf("{\"key\": %q}\n", p.Key)
+	return nil
 }
 
 func exists(path string) bool {
