@@ -74,8 +74,8 @@ endif
 mutants: ## breaks the product on purpose; each break must turn a test red
 	ATTUNE_MUTANTS=1 go test -count=1 -v -timeout 30m ./test/mutants
 
-bench: ## throughput and latency on this machine
-	go run ./test/bench
+bench: ## throughput and latency on this machine; BACKEND=servers: on PostgreSQL and RabbitMQ
+	go run ./test/bench $(if $(BACKEND),-backend $(BACKEND))
 
 bench-waiting: ## a million executions that wait: memory, start-up, lateness; takes minutes
 	@mkdir -p bin
