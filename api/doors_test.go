@@ -23,6 +23,7 @@ const (
 	operators
 	admins
 	anybody
+	workers // and none of those before
 )
 
 // door is what one route asks of whom. The path of the route is filled with the
@@ -42,60 +43,65 @@ type door struct {
 // doors is every route there is. A new route is not done before it has a line
 // here: say who may call it, and whether an action may, with its own token.
 var doors = map[string]door{
-	"GET /healthz":                         {who: anybody},
-	"GET /readyz":                          {who: anybody},
-	"GET /metrics":                         {who: viewers},
-	"GET /api/v1/node":                     {who: viewers},
-	"POST /api/v1/webhooks/{url}":          {who: operators, body: `{"alerts":[{"id":"1","status":"firing"}]}`, status: 202},
-	"GET /api/v1/events":                   {who: viewers, executions: true},
-	"POST /api/v1/events":                  {who: operators, executions: true, body: `{"trigger":"demo.alert"}`, status: 201},
-	"GET /api/v1/events/{id}":              {who: viewers, executions: true},
-	"GET /api/v1/events/{id}/evaluations":  {who: viewers},
-	"GET /api/v1/events/{id}/explain":      {who: viewers},
-	"GET /api/v1/enforcements":             {who: viewers, executions: true},
-	"GET /api/v1/enforcements/{id}":        {who: viewers, executions: true},
-	"GET /api/v1/executions":               {who: viewers, executions: true},
-	"POST /api/v1/executions":              {who: operators, executions: true, body: `{"action":"demo.greet","parameters":{"message":"m"}}`, status: 201},
-	"GET /api/v1/executions/{id}":          {who: viewers, executions: true},
-	"POST /api/v1/executions/{id}/cancel":  {who: operators},
-	"GET /api/v1/executions/{id}/wait":     {who: viewers, executions: true, query: "?timeout=0s"},
-	"GET /api/v1/executions/{id}/output":   {who: viewers, executions: true},
-	"GET /api/v1/executions/{id}/logs":     {who: viewers, executions: true},
-	"POST /api/v1/executions/{id}/rerun":   {who: operators, status: 201},
-	"POST /api/v1/enforcements/{id}/rerun": {who: operators, status: 201},
-	"GET /api/v1/stream":                   {who: viewers, endless: true},
-	"GET /api/v1/trace/{id}":               {who: viewers},
-	"GET /api/v1/actions":                  {who: viewers},
-	"GET /api/v1/actions/{ref}":            {who: viewers},
-	"GET /api/v1/rules":                    {who: viewers},
-	"GET /api/v1/rules/{ref}":              {who: viewers},
-	"PUT /api/v1/rules/{ref}":              {who: admins, body: `{"ref":"demo.on_alert","trigger":"demo.alert","action":"demo.greet","parameters":{"message":"m"}}`},
-	"DELETE /api/v1/rules/{ref}":           {who: admins, status: 204},
-	"POST /api/v1/rules/{ref}/enable":      {who: operators},
-	"POST /api/v1/rules/{ref}/disable":     {who: operators},
-	"POST /api/v1/rules/test":              {who: operators, body: `{"rule":{"ref":"r.r","trigger":"demo.alert","action":"demo.greet","parameters":{"message":"m"}},"payload":{}}`},
-	"GET /api/v1/triggers":                 {who: viewers},
-	"GET /api/v1/triggers/{ref}":           {who: viewers},
-	"GET /api/v1/packs":                    {who: viewers},
-	"GET /api/v1/packs/{ref}":              {who: viewers},
-	"POST /api/v1/packs/reload":            {who: operators},
-	"POST /api/v1/packs/{ref}/reload":      {who: operators},
-	"POST /api/v1/packs/{ref}/install":     {who: admins, body: "a tar"},
-	"POST /api/v1/packs/{ref}/remove":      {who: admins},
-	"GET /api/v1/workers":                  {who: viewers},
-	"GET /api/v1/workers/{name}":           {who: viewers},
-	"GET /api/v1/actors":                   {who: viewers},
-	"GET /api/v1/actors/{path}":            {who: viewers},
-	"GET /api/v1/deadletters":              {who: viewers},
-	"GET /api/v1/deadletters/{id}":         {who: operators},
-	"POST /api/v1/deadletters/{id}/replay": {who: operators},
-	"DELETE /api/v1/deadletters/{id}":      {who: operators},
-	"GET /api/v1/tokens":                   {who: admins},
-	"POST /api/v1/tokens":                  {who: admins, body: `{"name":"made","kind":"viewer"}`, status: 201},
-	"DELETE /api/v1/tokens/{name}":         {who: admins},
-	"GET /api/v1/audit":                    {who: admins},
-	"POST /api/v1/admin/gc":                {who: admins, body: `{"dry_run":true}`},
-	"GET /api/v1/admin/backup":             {who: admins},
+	"GET /healthz":                              {who: anybody},
+	"GET /readyz":                               {who: anybody},
+	"GET /metrics":                              {who: viewers},
+	"GET /api/v1/node":                          {who: viewers},
+	"POST /api/v1/webhooks/{url}":               {who: operators, body: `{"alerts":[{"id":"1","status":"firing"}]}`, status: 202},
+	"GET /api/v1/events":                        {who: viewers, executions: true},
+	"POST /api/v1/events":                       {who: operators, executions: true, body: `{"trigger":"demo.alert"}`, status: 201},
+	"GET /api/v1/events/{id}":                   {who: viewers, executions: true},
+	"GET /api/v1/events/{id}/evaluations":       {who: viewers},
+	"GET /api/v1/events/{id}/explain":           {who: viewers},
+	"GET /api/v1/enforcements":                  {who: viewers, executions: true},
+	"GET /api/v1/enforcements/{id}":             {who: viewers, executions: true},
+	"GET /api/v1/executions":                    {who: viewers, executions: true},
+	"POST /api/v1/executions":                   {who: operators, executions: true, body: `{"action":"demo.greet","parameters":{"message":"m"}}`, status: 201},
+	"GET /api/v1/executions/{id}":               {who: viewers, executions: true},
+	"POST /api/v1/executions/{id}/cancel":       {who: operators},
+	"GET /api/v1/executions/{id}/wait":          {who: viewers, executions: true, query: "?timeout=0s"},
+	"GET /api/v1/executions/{id}/output":        {who: viewers, executions: true},
+	"GET /api/v1/executions/{id}/logs":          {who: viewers, executions: true},
+	"POST /api/v1/executions/{id}/rerun":        {who: operators, status: 201},
+	"POST /api/v1/enforcements/{id}/rerun":      {who: operators, status: 201},
+	"GET /api/v1/stream":                        {who: viewers, endless: true},
+	"GET /api/v1/trace/{id}":                    {who: viewers},
+	"GET /api/v1/actions":                       {who: viewers},
+	"GET /api/v1/actions/{ref}":                 {who: viewers},
+	"GET /api/v1/rules":                         {who: viewers},
+	"GET /api/v1/rules/{ref}":                   {who: viewers},
+	"PUT /api/v1/rules/{ref}":                   {who: admins, body: `{"ref":"demo.on_alert","trigger":"demo.alert","action":"demo.greet","parameters":{"message":"m"}}`},
+	"DELETE /api/v1/rules/{ref}":                {who: admins, status: 204},
+	"POST /api/v1/rules/{ref}/enable":           {who: operators},
+	"POST /api/v1/rules/{ref}/disable":          {who: operators},
+	"POST /api/v1/rules/test":                   {who: operators, body: `{"rule":{"ref":"r.r","trigger":"demo.alert","action":"demo.greet","parameters":{"message":"m"}},"payload":{}}`},
+	"GET /api/v1/triggers":                      {who: viewers},
+	"GET /api/v1/triggers/{ref}":                {who: viewers},
+	"GET /api/v1/packs":                         {who: viewers},
+	"GET /api/v1/packs/{ref}":                   {who: viewers},
+	"POST /api/v1/packs/reload":                 {who: operators},
+	"POST /api/v1/packs/{ref}/reload":           {who: operators},
+	"POST /api/v1/packs/{ref}/install":          {who: admins, body: "a tar"},
+	"POST /api/v1/packs/{ref}/remove":           {who: admins},
+	"GET /api/v1/workers":                       {who: viewers},
+	"GET /api/v1/workers/{name}":                {who: viewers},
+	"POST /api/v1/workers/{name}/drain":         {who: operators},
+	"POST /api/v1/workers/{name}/resume":        {who: operators},
+	"DELETE /api/v1/workers/{name}":             {who: operators},
+	"POST /api/v1/workers/{name}/link":          {who: workers, query: "?session=s", body: "\x01"},
+	"GET /api/v1/packs/{ref}/content/{content}": {who: workers},
+	"GET /api/v1/actors":                        {who: viewers},
+	"GET /api/v1/actors/{path}":                 {who: viewers},
+	"GET /api/v1/deadletters":                   {who: viewers},
+	"GET /api/v1/deadletters/{id}":              {who: operators},
+	"POST /api/v1/deadletters/{id}/replay":      {who: operators},
+	"DELETE /api/v1/deadletters/{id}":           {who: operators},
+	"GET /api/v1/tokens":                        {who: admins},
+	"POST /api/v1/tokens":                       {who: admins, body: `{"name":"made","kind":"viewer"}`, status: 201},
+	"DELETE /api/v1/tokens/{name}":              {who: admins},
+	"GET /api/v1/audit":                         {who: admins},
+	"POST /api/v1/admin/gc":                     {who: admins, body: `{"dry_run":true}`},
+	"GET /api/v1/admin/backup":                  {who: admins},
 }
 
 // tree is one event with what followed: its execution, which runs, and a child
@@ -143,6 +149,10 @@ func busy(t *testing.T, changes ...func(*api.Config)) (w *apitest.World, own, fo
 	w.Engine.Install = func(api.PackOrder) (packs.Change, error) { return packs.Change{Ref: "demo"}, nil }
 	w.Engine.Remove = func(api.PackOrder) (packs.Change, error) { return packs.Change{Ref: "demo"}, nil }
 	w.Engine.Machines = []api.WorkerView{{Worker: attune.Worker{Name: "w1", State: attune.WorkerAlive}}}
+	w.Engine.Drain = func(string, bool) (api.WorkerView, error) { return w.Engine.Machines[0], nil }
+	w.Engine.Forget = func(string) (api.WorkerView, error) { return w.Engine.Machines[0], nil }
+	w.Engine.Link = func(string, string, []messages.Parcel, time.Duration) ([]messages.Parcel, error) { return nil, nil }
+	w.Engine.Content = func(string, string) ([]byte, error) { return []byte("a tar"), nil }
 	w.Engine.Letter = func(_, id string) (messages.DeadLetter, error) { return messages.DeadLetter{ID: id}, nil }
 	w.Engine.Tree = []messages.ActorView{{Path: "node"}}
 	return w, own, foreign
@@ -162,7 +172,7 @@ func (g tree) at(path string) string {
 		name = "victim"
 	}
 	ref := map[string]string{"actions": "demo.greet", "rules": "demo.on_alert", "triggers": "demo.alert", "packs": "demo"}[strings.Split(path+"///", "/")[3]]
-	return strings.NewReplacer("{id}", id, "{name}", name, "{ref}", ref, "{path}", "node", "{url}", "alerts/in").Replace(path)
+	return strings.NewReplacer("{id}", id, "{name}", name, "{ref}", ref, "{path}", "node", "{content}", "60bb639535d63b591d75bca15e9997e8", "{url}", "alerts/in").Replace(path)
 }
 
 // routesOf are all routes of the document, which is written from the table.
@@ -191,7 +201,7 @@ func TestEachRouteLetsInWhomItShould(t *testing.T) {
 		w.Store.Put(token)
 		return secret
 	}
-	worker := make("worker", attune.RoleWorker, time.Time{})
+	worker := make("w1", attune.RoleWorker, time.Time{})
 	expired := make("expired", attune.RoleAdmin, apitest.Noon)
 	revoked, _ := api.NewToken("revoked", attune.RoleAdmin)
 	forged := w.Executions.Mint(own.root.Token())
@@ -221,10 +231,10 @@ func TestEachRouteLetsInWhomItShould(t *testing.T) {
 			{"forged execution", forged, 401, "token_unknown"},
 			{"ended execution", w.Executions.Mint(ended.Token()), 401, "token_ended"},
 			{"another attempt", w.Executions.Mint(earlier), 401, "token_ended"},
-			{"worker", worker, 403, "role_missing"},
+			{"worker", worker, one(d.who == workers, success, 403), "role_missing"},
 			{"viewer", w.Viewer, one(d.who == viewers, success, 403), "role_missing"},
 			{"operator", w.Operator, one(d.who <= operators, success, 403), "role_missing"},
-			{"admin", w.Admin, success, ""},
+			{"admin", w.Admin, one(d.who != workers, success, 403), "role_missing"},
 			{"own execution", w.Executions.Mint(own.root.Token()), one(d.executions, success, 403), "role_missing"},
 			{"child of the execution", w.Executions.Mint(own.child.Token()), one(d.executions, success, 403), "role_missing"},
 			{"foreign execution", w.Executions.Mint(foreign.root.Token()), one(d.executions, one(named || route == "POST /api/v1/executions", 404, success), 403), ""},

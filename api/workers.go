@@ -147,13 +147,11 @@ func (s *server) linkWorker(ctx context.Context, in *linkInput) (*linkOutput, er
 	if err != nil {
 		return nil, err
 	}
-	out := &linkOutput{Type: messages.ParcelsType, Body: []byte{}}
-	for _, p := range all {
-		if out.Body, err = messages.AppendParcel(out.Body, p); err != nil {
-			return nil, fmt.Errorf("encode what is for the worker %s: %w", in.Name, err)
-		}
+	body, err := messages.EncodeParcels(all)
+	if err != nil {
+		return nil, fmt.Errorf("encode what is for the worker %s: %w", in.Name, err)
 	}
-	return out, nil
+	return &linkOutput{Type: messages.ParcelsType, Body: body}, nil
 }
 
 // packContent sends a pack to a worker that has to run an action of it.

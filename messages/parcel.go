@@ -21,23 +21,33 @@ const ParcelsType = "application/vnd.attune.parcels"
 // MaxParcels is the most parcels that are encoded together.
 const MaxParcels = 100
 
-// AppendParcel encodes a parcel behind others: exchange, key, content type and
-// body, each with its length before it.
-func AppendParcel(to []byte, p Parcel) ([]byte, error) {
-	contentType, body, err := Encode(p.Message)
-	if err != nil {
-		return to, err
+// parcelsVersion is the first byte of encoded parcels.
+const parcelsVersion = 1
+
+// EncodeParcels encodes parcels, which may be none: a version, and of each its
+// exchange, key, content type and body with their lengths before them.
+func EncodeParcels(all []Parcel) ([]byte, error) {
+	out := []byte{parcelsVersion}
+	for _, p := range all {
+		contentType, body, err := Encode(p.Message)
+		if err != nil {
+			return nil, err
+		}
+		for _, field := range [][]byte{[]byte(p.Exchange), []byte(p.Key), []byte(contentType), body} {
+			out = binary.AppendUvarint(out, uint64(len(field)))
+			out = append(out, field...)
+		}
 	}
-	for _, field := range [][]byte{[]byte(p.Exchange), []byte(p.Key), []byte(contentType), body} {
-		to = binary.AppendUvarint(to, uint64(len(field)))
-		to = append(to, field...)
-	}
-	return to, nil
+	return out, nil
 }
 
-// DecodeParcels is the inverse of [AppendParcel], for all that stand behind one
-// another. The body may be anything: an error is [attune.Invalid].
+// DecodeParcels is the inverse of [EncodeParcels]. The body may be anything: an
+// error is [attune.Invalid].
 func DecodeParcels(body []byte) ([]Parcel, error) {
+	if len(body) == 0 || body[0] != parcelsVersion {
+		return nil, noParcels("their version is not known here")
+	}
+	body = body[1:]
 	var all []Parcel
 	for len(body) > 0 {
 		if len(all) == MaxParcels {

@@ -24,13 +24,13 @@ func TestNetworksThatRequestsMayReach(t *testing.T) {
 }
 
 func TestFlagsOfLimits(t *testing.T) {
-	o := devOptions{Limits: attune.Resources{Processes: 9, CPU: 1.5}}
-	if err := o.limits("1.5GiB"); err != nil || o.Limits != (attune.Resources{Memory: 3 << 29, Processes: 9, CPU: 1.5}) {
+	o := actionOptions{memory: "1.5GiB", Limits: attune.Resources{Processes: 9, CPU: 1.5}}
+	if err := o.check(); err != nil || o.Limits != (attune.Resources{Memory: 3 << 29, Processes: 9, CPU: 1.5}) {
 		t.Errorf("%+v, %v", o.Limits, err)
 	}
-	for memory, o := range map[string]devOptions{"much": {}, "4k": {}, "": {Limits: attune.Resources{CPU: -1}}, "1GB": {Limits: attune.Resources{Processes: -1}}} {
-		if err := o.limits(memory); err == nil || exitCode(err) != 64 {
-			t.Errorf("%q, %+v: %v", memory, o.Limits, err)
+	for _, o := range []actionOptions{{memory: "much"}, {memory: "4k"}, {Limits: attune.Resources{CPU: -1}}, {memory: "1GB", Limits: attune.Resources{Processes: -1}}, {Slots: -1}} {
+		if err := o.check(); err == nil || exitCode(err) != 64 {
+			t.Errorf("%q, %+v: %v", o.memory, o.Limits, err)
 		}
 	}
 }

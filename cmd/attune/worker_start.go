@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,7 +18,9 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/cmd/attune/settings"
+	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/messages/https"
+	"github.com/attune-automation/attune/messages/rabbitmq"
 	"github.com/attune-automation/attune/node"
 )
 
@@ -167,7 +172,7 @@ func runWorker(ctx context.Context, o workerOptions) error {
 		c.Keys = &keys
 	}
 	if o.Broker != "" {
-		if c.Broker, err = openBroker(o.Broker, "worker "+o.Name, log); err != nil {
+		if c.Broker, err = o.openBroker(ca, log); err != nil {
 			return err
 		}
 	}
@@ -179,6 +184,23 @@ func runWorker(ctx context.Context, o workerOptions) error {
 	<-ctx.Done()
 	fmt.Fprintln(o.Streams.talk, "draining: what runs may finish, nothing new is taken; interrupt again to end at once")
 	return closeNode(w.Close)
+}
+
+// openBroker begins to look for the broker, which need not be there.
+func (o *workerOptions) openBroker(ca []byte, log *slog.Logger) (messages.Broker, error) {
+	c := rabbitmq.Config{URL: o.Broker, Name: "worker " + o.Name, Clock: node.NewClock(), Log: log}
+	if len(ca) > 0 {
+		u, err := url.Parse(o.Broker)
+		if err != nil {
+			return nil, usage("--broker is no URL", "--broker amqps://USER@HOST/VHOST") // without the password in it
+		}
+		roots, err := https.Authorities(ca)
+		if err != nil {
+			return nil, err
+		}
+		c.TLS = &tls.Config{RootCAs: roots, ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+	}
+	return rabbitmq.Open(c)
 }
 
 // banner tells the operator what the worker is and what to type next.

@@ -32,16 +32,26 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// NewClient verifies the certificates of servers by the authorities of the
-// system, and by those in ca, which is PEM and may be empty. It follows no
-// redirect: a token is for the server that was named.
-func NewClient(ca []byte) (*http.Client, error) {
+// Authorities are those of the system, and those in ca, which is PEM and may be
+// empty.
+func Authorities(ca []byte) (*x509.CertPool, error) {
 	roots, err := x509.SystemCertPool()
 	if err != nil || roots == nil {
 		roots = x509.NewCertPool()
 	}
 	if len(ca) > 0 && !roots.AppendCertsFromPEM(ca) {
 		return nil, &attune.Error{Kind: attune.Invalid, Code: "no_certificate", Message: "the file of authorities holds no certificate", Try: "PEM, as it begins with -----BEGIN CERTIFICATE-----"}
+	}
+	return roots, nil
+}
+
+// NewClient verifies the certificates of servers by the authorities of the
+// system, and by those in ca, which is PEM and may be empty. It follows no
+// redirect: a token is for the server that was named.
+func NewClient(ca []byte) (*http.Client, error) {
+	roots, err := Authorities(ca)
+	if err != nil {
+		return nil, err
 	}
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 5 * time.Second}
 	return &http.Client{

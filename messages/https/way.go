@@ -273,24 +273,25 @@ func (w *Way) take() []outgoing {
 }
 
 func (w *Way) carry(ctx context.Context, all []outgoing) error {
-	var body []byte
+	var parcels []messages.Parcel
 	for _, o := range all {
-		if o.sent != nil {
-			continue
-		}
-		var err error
-		if body, err = messages.AppendParcel(body, o.parcel); err != nil {
-			w.config.Log.Error("a message cannot be sent", "worker", w.config.Worker, "error", err)
+		if o.sent == nil {
+			parcels = append(parcels, o.parcel)
 		}
 	}
-	if len(body) == 0 {
+	if len(parcels) == 0 || len(w.config.Servers) == 0 {
 		return nil
 	}
-	return w.call(ctx, body, 0)
+	return w.call(ctx, parcels, 0)
 }
 
 // call sends one request and delivers what its answer brings.
-func (w *Way) call(ctx context.Context, body []byte, wait time.Duration) error {
+func (w *Way) call(ctx context.Context, parcels []messages.Parcel, wait time.Duration) error {
+	body, err := messages.EncodeParcels(parcels)
+	if err != nil {
+		w.config.Log.Error("messages cannot be sent", "worker", w.config.Worker, "error", err)
+		return err
+	}
 	w.mu.Lock()
 	number := w.server % len(w.config.Servers)
 	server := strings.TrimSuffix(w.config.Servers[number], "/")

@@ -130,9 +130,9 @@ func (w *world) needWorker(d *dev) {
 // broker's in its environment.
 func (w *world) startWorker(d *dev) {
 	w.t.Helper()
-	file := filepath.Join(w.dir, "worker.token")
+	file := filepath.Join(w.dir, "local.token")
 	if !exists(file) {
-		secret := w.run("token", "create", "workers", "--kind", "worker").exits(0).line()
+		secret := w.run("token", "create", "local", "--kind", "worker").exits(0).line()
 		must(w.t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
 	}
 	w.servers.worker = w.start(append([]string{"worker", "start", "--name", "local", "--data", filepath.Join(w.dir, "worker"),
@@ -162,7 +162,7 @@ func keyIn(column string) string {
 	return fmt.Sprintf("json_extract(%s, '$.key')", column)
 }
 
-// canaryLook reads all that the database holds.
+// lookInDatabase reads all that the database holds.
 func (c canary) lookInDatabase(t *testing.T, w *world, when string) {
 	t.Helper()
 	db, err := sql.Open("pgx", w.servers.database)

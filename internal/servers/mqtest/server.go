@@ -79,6 +79,17 @@ func (s *Server) URL() string {
 	return (&url.URL{Scheme: "amqp", User: url.UserPassword(s.api.user, s.api.password), Host: s.address, Path: "/"}).String()
 }
 
+// Given is the URL as ATTUNE_TEST_RABBITMQ takes it: with its management, wherever
+// that listens.
+func (s *Server) Given() string {
+	u, err := url.Parse(s.URL())
+	if err != nil {
+		return s.URL()
+	}
+	u.RawQuery = url.Values{"management": {s.api.address}}.Encode()
+	return u.String()
+}
+
 // Address is where it listens for AMQP: host:port.
 func (s *Server) Address() string { return s.address }
 
