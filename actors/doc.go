@@ -8,6 +8,7 @@
 //	├── writer                   the pending flush; its failure ends the node
 //	├── inspector                answers questions about the tree
 //	├── broker                   bundles to workers, announcements
+//	├── intake                   messages from outside, until they are stored
 //	├── output                   what attempts print, on its way to the store
 //	├── retention                deletes what is over its age
 //	├── scheduler                free slots of all workers, runs waiting for one

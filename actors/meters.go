@@ -30,6 +30,14 @@ type Meters struct {
 	Bundles struct{ Sent, Lost atomic.Int64 }
 	// Announced counts ends that were given to the broker.
 	Announced atomic.Int64
+	// AnnounceLosses counts the times the broker may have lost some of them: all
+	// that was not proven by then is announced again.
+	AnnounceLosses atomic.Int64
+	// Messages counts messages from outside by how they were settled: stored, or
+	// found to be so; given back; set aside as dead letters. MessagesHeld is how
+	// many wait for the node.
+	Messages     struct{ Stored, Returned, Dead atomic.Int64 }
+	MessagesHeld atomic.Int64
 	// OutputPending is how many bytes of output wait to be stored; OutputStored
 	// and OutputDropped count bytes. What is dropped comes again.
 	OutputPending, OutputStored, OutputDropped atomic.Int64

@@ -18,7 +18,7 @@ type Tree struct {
 	// Incarnation is the node's.
 	Incarnation string
 	// The addresses, by kind.
-	Node, Lease, Writer, Rules, Scheduler, Workers, Broker, Output, Inspector, Partitions, Retention *actor.PID
+	Node, Lease, Writer, Rules, Scheduler, Workers, Broker, Intake, Output, Inspector, Partitions, Retention *actor.PID
 
 	// Meters are shared by all actors.
 	Meters *Meters
@@ -32,7 +32,7 @@ type Tree struct {
 // NewTree lays out the tree of a node incarnation.
 func NewTree(s *System, incarnation string) *Tree {
 	t := &Tree{System: s, Incarnation: incarnation, Node: s.PID("node"), Lease: s.PID("node/lease"), Writer: s.PID("node/writer"),
-		Rules: s.PID("node/rules"), Scheduler: s.PID("node/scheduler"), Workers: s.PID("node/workers"), Broker: s.PID("node/broker"),
+		Rules: s.PID("node/rules"), Scheduler: s.PID("node/scheduler"), Workers: s.PID("node/workers"), Broker: s.PID("node/broker"), Intake: s.PID("node/intake"),
 		Output: s.PID("node/output"), Inspector: s.PID("node/inspector"), Partitions: s.PID("node/partitions"),
 		Retention: s.PID("node/retention"), lease: &atomic.Int64{},
 		draining: &atomic.Bool{}, flushing: &atomic.Int64{}, Meters: &Meters{}}

@@ -92,6 +92,10 @@ var doors = map[string]door{
 	"GET /api/v1/packs/{ref}/content/{content}": {who: workers},
 	"GET /api/v1/actors":                        {who: viewers},
 	"GET /api/v1/actors/{path}":                 {who: viewers},
+	"GET /api/v1/deadletters":                   {who: viewers},
+	"GET /api/v1/deadletters/{id}":              {who: operators},
+	"POST /api/v1/deadletters/{id}/replay":      {who: operators},
+	"DELETE /api/v1/deadletters/{id}":           {who: operators},
 	"GET /api/v1/tokens":                        {who: admins},
 	"POST /api/v1/tokens":                       {who: admins, body: `{"name":"made","kind":"viewer"}`, status: 201},
 	"DELETE /api/v1/tokens/{name}":              {who: admins},
@@ -149,6 +153,7 @@ func busy(t *testing.T, changes ...func(*api.Config)) (w *apitest.World, own, fo
 	w.Engine.Forget = func(string) (api.WorkerView, error) { return w.Engine.Machines[0], nil }
 	w.Engine.Link = func(string, string, []messages.Parcel, time.Duration) ([]messages.Parcel, error) { return nil, nil }
 	w.Engine.Content = func(string, string) ([]byte, error) { return []byte("a tar"), nil }
+	w.Engine.Letter = func(_, id string) (messages.DeadLetter, error) { return messages.DeadLetter{ID: id}, nil }
 	w.Engine.Tree = []messages.ActorView{{Path: "node"}}
 	return w, own, foreign
 }

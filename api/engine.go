@@ -34,6 +34,7 @@ type Engine interface {
 	Catalog() *packs.Snapshot
 	Inspection
 	Changes
+	DeadLetters
 }
 
 // Inspection looks inside the node.

@@ -141,27 +141,13 @@ func (s *server) requestExecution(ctx context.Context, in *requestExecutionInput
 	return out, nil
 }
 
-// request checks the body; all its faults are named at once.
+// request checks the body, and says who asks.
 func (in *requestExecutionInput) request(ctx context.Context) (ExecutionRequest, error) {
-	r := ExecutionRequest{Action: in.Body.Action, Chain: in.chain(ctx)}
-	var faults []attune.Fault
-	var err error
-	if len(in.Body.Parameters) > 0 {
-		given, err := expression.DecodeJSON(in.Body.Parameters) // large integers keep their digits
-		var object bool
-		if r.Parameters, object = given.(map[string]any); err != nil || !object {
-			faults = append(faults, attune.Fault{Where: "parameters", Message: "it is not an object", Try: `{"name": value}`})
-		}
+	r, err := in.Body.Request()
+	if err != nil {
+		return r, err
 	}
-	if in.Body.Timeout != "" {
-		if r.Timeout, err = time.ParseDuration(in.Body.Timeout); err != nil || r.Timeout <= 0 {
-			faults = append(faults, attune.Fault{Where: "timeout", Message: "it is not a duration above zero", Try: "90s, 5m, 1h30m"})
-		}
-	}
-	faults = append(faults, in.Body.times(&r)...)
-	if faults != nil {
-		return r, &attune.Error{Kind: attune.Invalid, Code: "invalid_request", Message: "the request is not valid", Faults: faults}
-	}
+	r.Chain = in.chain(ctx)
 	if own := scopeOf(ctx); own != nil {
 		r.Root, r.Parent = own.root, own.own
 	}
@@ -169,6 +155,31 @@ func (in *requestExecutionInput) request(ctx context.Context) (ExecutionRequest,
 		r.Dedupe = r.Root.String() + "/" + r.Dedupe // or its answer would be an execution of somebody else
 	}
 	return r, err
+}
+
+// Request is what the body asks for; all its faults are named at once. Whoever
+// asks the same some other way is checked by it, too.
+func (b *RunRequest) Request() (ExecutionRequest, error) {
+	r := ExecutionRequest{Action: b.Action, Dedupe: b.Dedupe}
+	var faults []attune.Fault
+	var err error
+	if len(b.Parameters) > 0 {
+		given, err := expression.DecodeJSON(b.Parameters) // large integers keep their digits
+		var object bool
+		if r.Parameters, object = given.(map[string]any); err != nil || !object {
+			faults = append(faults, attune.Fault{Where: "parameters", Message: "it is not an object", Try: `{"name": value}`})
+		}
+	}
+	if b.Timeout != "" {
+		if r.Timeout, err = time.ParseDuration(b.Timeout); err != nil || r.Timeout <= 0 {
+			faults = append(faults, attune.Fault{Where: "timeout", Message: "it is not a duration above zero", Try: "90s, 5m, 1h30m"})
+		}
+	}
+	faults = append(faults, b.times(&r)...)
+	if faults != nil {
+		return r, &attune.Error{Kind: attune.Invalid, Code: "invalid_request", Message: "the request is not valid", Faults: faults}
+	}
+	return r, nil
 }
 
 // times reads what the body says of deadline, retry and start.

@@ -80,6 +80,11 @@ func (s *server) routes() []route {
 		{get, v1 + "/actors", viewing, 0, "List actors", on(s, s.listActors), false},
 		{get, v1 + "/actors/{path}", viewing, 0, "Get actor", on(s, s.getActor), false},
 
+		{get, v1 + "/deadletters", viewing, 0, "List dead letters", on(s, s.listDeadLetters), false},
+		{get, v1 + "/deadletters/{id}", operating.inAudit(), 0, "Get dead letter", on(s, s.getDeadLetter), false},
+		{post, v1 + "/deadletters/{id}/replay", operating, 0, "Replay dead letter", on(s, s.replayDeadLetter), false},
+		{remove, v1 + "/deadletters/{id}", operating, 0, "Drop dead letter", on(s, s.dropDeadLetter), false},
+
 		{get, v1 + "/tokens", administering, 0, "List tokens", on(s, s.listTokens), false},
 		{post, v1 + "/tokens", administering, http.StatusCreated, "Create token", on(s, s.createToken), false},
 		{remove, v1 + "/tokens/{name}", administering, 0, "Revoke token", on(s, s.revokeToken), false},

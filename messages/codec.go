@@ -15,7 +15,8 @@ const BundleType = "application/vnd.attune.bundle"
 const bundleVersion = 1
 
 // Encode is a message as it crosses the network, and its content type. It takes
-// a [Bundle] of messages of the worker protocol; m is not changed.
+// a [Bundle] of messages of the worker protocol, and an announcement, which
+// becomes an [Envelope]; m is not changed.
 func Encode(m any) (contentType string, body []byte, err error) {
 	switch m := m.(type) {
 	case Bundle:
@@ -24,14 +25,21 @@ func Encode(m any) (contentType string, body []byte, err error) {
 	case *Bundle:
 		body, err = encodeBundle(m)
 		return BundleType, body, err
+	case announcement:
+		out, err := m.Envelope().Outside()
+		return JSONType, out.Body, err
 	}
 	return "", nil, &attune.Error{Kind: attune.Internal, Code: "no_wire_form", Message: "a message of this type does not cross the network"}
 }
 
-// Decode is the inverse of [Encode]: a [Bundle], by value. The body may be
+// Decode is the inverse of [Encode]: a [Bundle], by value, or an announcement, as
+// a pointer. The body may be
 // anything: an error is [attune.Invalid], no answer holds more memory than a
 // fixed multiple of the body, and none shares the body's.
 func Decode(contentType string, body []byte) (any, error) {
+	if contentType == JSONType {
+		return readAnnouncement(body)
+	}
 	if contentType != BundleType {
 		return nil, &attune.Error{Kind: attune.Invalid, Code: "unknown_content_type", Message: "nothing of ours has this content type", Where: contentType}
 	}

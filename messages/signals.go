@@ -53,6 +53,9 @@ type Admit struct {
 	// decides nothing.
 	DedupeKind, DedupeSource, DedupeKey string
 	Proposals                           []Proposal
+	// Of is an event that is stored, to which somebody elsewhere adds his
+	// proposals: Event is nil then.
+	Of *attune.Event
 	// Missed are the evaluations that did not match, for whoever asks why.
 	Missed []attune.Evaluation
 	// Rerun is a failed enforcement as it is to be once its one proposal, an
@@ -282,25 +285,13 @@ type ToWorker struct {
 // Announce asks the broker to publish the end of an execution.
 type Announce struct{ End *ExecutionCompleted }
 
-// SyncBroker asks the broker to prove that it took what was announced before;
-// Reply is called with nil then, and must not block.
+// AnnounceStatus asks the broker to publish a change of status.
+type AnnounceStatus struct{ Status *ExecutionStatus }
+
+// SyncBroker asks the broker to prove that it took what was announced since the
+// last proof that anybody got; Reply is called with nil then, and must not block.
+// What was lost before is in the count of losses by then.
 type SyncBroker struct{ Reply func(error) }
-
-// ExecutionCompleted is announced after every terminal status, at least once,
-// under the key execution.completed: deduplicate by (id, version).
-type ExecutionCompleted struct {
-	ID      attune.ExecutionID `json:"id"`
-	Version int64              `json:"version"`
-	Action  string             `json:"action"`
-	Status  attune.Status      `json:"status"`
-	Result  []byte             `json:"-"`
-	Failure *attune.Failure    `json:"error,omitempty"`
-}
-
-// EndOf is the announcement of an execution that has ended.
-func EndOf(x *attune.Execution) *ExecutionCompleted {
-	return &ExecutionCompleted{ID: x.ID, Version: x.Version, Action: x.Action, Status: x.Status, Result: x.Result, Failure: x.Failure}
-}
 
 type token attune.Token
 

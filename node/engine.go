@@ -36,6 +36,7 @@ func (n *Node) admitted(ctx context.Context, offer func(reply func(messages.Admi
 	if err := n.Ready(); err != nil {
 		return messages.Admitted{}, err
 	}
+	answers := make(chan messages.Admitted, 1)
 	wait := time.NewTimer(admissionWait)
 	defer wait.Stop()
 	select {
@@ -44,23 +45,29 @@ func (n *Node) admitted(ctx context.Context, offer func(reply func(messages.Admi
 		select {
 		case n.window <- struct{}{}:
 		case <-wait.C:
-			return messages.Admitted{}, &attune.Error{Kind: attune.TooMuch, Code: "admission_full", RetryAfter: time.Second,
-				Message: fmt.Sprintf("%d requests are being stored already", maxAdmissions), Try: "again after the time in Retry-After"}
+			return messages.Admitted{}, errFull
 		case <-ctx.Done():
 			return messages.Admitted{}, context.Cause(ctx)
 		}
 	}
-	// The place in the window is given back with the answer, and in the end
-	// also without one: an actor may have failed on the request.
+	n.inside(offer, func(a messages.Admitted) { answers <- a })
+	return await(ctx, n, answers)
+}
+
+var errFull = &attune.Error{Kind: attune.TooMuch, Code: "admission_full", RetryAfter: time.Second,
+	Message: fmt.Sprintf("%d requests are being stored already", maxAdmissions), Try: "again after the time in Retry-After"}
+
+// inside runs offer with a place in the window, which is given back with the
+// answer, and in the end also without one: an actor may have failed on the
+// request.
+func (n *Node) inside(offer func(reply func(messages.Admitted)), answer func(messages.Admitted)) {
 	leave := sync.OnceFunc(func() { <-n.window })
 	late := n.leaveLate(leave)
-	answers := make(chan messages.Admitted, 1)
 	offer(func(a messages.Admitted) {
 		late.Stop()
 		leave()
-		answers <- a
+		answer(a)
 	})
-	return await(ctx, n, answers)
 }
 
 // leaveLate gives a place in the window back after a while, unless the store is
@@ -125,22 +132,7 @@ func (n *Node) Offer(event *attune.Event, reply func(messages.Admitted)) {
 
 // RequestExecution implements api.Engine.
 func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (api.ExecutionReceipt, error) {
-	catalog := n.catalog.Load()
-	action, parameters, err := catalog.Request(r.Action, r.Parameters)
-	if err != nil {
-		return api.ExecutionReceipt{}, err
-	}
-	sealed, err := n.sealed(catalog, r.Action, r.Parameters, parameters)
-	if err != nil {
-		return api.ExecutionReceipt{}, err
-	}
-	x := prototype(action, sealed)
-	x.Limits.Timeout = rules.Timeout(action, parameters)
-	if r.Timeout > 0 {
-		x.Limits.Timeout = r.Timeout
-	}
-	x.Chain, x.Root, x.Parent = r.Chain, r.Root, r.Parent
-	p, err := n.proposal(x, time.Duration(action.Deadline), r)
+	p, err := n.requested(r)
 	if err != nil {
 		return api.ExecutionReceipt{}, err
 	}
@@ -149,6 +141,26 @@ func (n *Node) RequestExecution(ctx context.Context, r api.ExecutionRequest) (ap
 		err = a.Err
 	}
 	return api.ExecutionReceipt{ID: attune.ExecutionID(a.ID), Duplicate: a.Duplicate}, err
+}
+
+// requested checks a request, seals its secrets and makes a proposal of it.
+func (n *Node) requested(r api.ExecutionRequest) (messages.Proposal, error) {
+	catalog := n.catalog.Load()
+	action, parameters, err := catalog.Request(r.Action, r.Parameters)
+	if err != nil {
+		return messages.Proposal{}, err
+	}
+	sealed, err := n.sealed(catalog, r.Action, r.Parameters, parameters)
+	if err != nil {
+		return messages.Proposal{}, err
+	}
+	x := prototype(action, sealed)
+	x.Limits.Timeout = rules.Timeout(action, parameters)
+	if r.Timeout > 0 {
+		x.Limits.Timeout = r.Timeout
+	}
+	x.Chain, x.Root, x.Parent = r.Chain, r.Root, r.Parent
+	return n.proposal(x, time.Duration(action.Deadline), r)
 }
 
 // proposal is a request with its times, as far as they can be met.
@@ -213,26 +225,39 @@ func (n *Node) Cancel(ctx context.Context, id attune.ExecutionID, reason, princi
 		err error
 	}
 	answers := make(chan answer, 1)
-	reason, err := n.masked(ctx, id, reason)
+	if err := n.cancel(ctx, id, reason, principal, func(row *attune.Execution, err error) { answers <- answer{row, err} }); err != nil {
+		return nil, err
+	}
+	a, err := await(ctx, n, answers)
 	if err != nil {
 		return nil, err
+	}
+	if notLive(a.err) {
+		return n.parts.Store.Execution(ctx, id)
+	}
+	return a.row, a.err
+}
+
+// cancel asks the owner of an execution for its end. Where that is not live, the
+// answer is so; an error means that nobody was asked.
+func (n *Node) cancel(ctx context.Context, id attune.ExecutionID, reason, principal string, reply func(*attune.Execution, error)) error {
+	reason, err := n.masked(ctx, id, reason)
+	if err != nil {
+		return err
 	}
 	if reason == "" {
 		reason = "cancelled by " + principal
 	}
 	if err := n.mustOwn(id.Partition()); err != nil {
-		return nil, err
+		return err
 	}
-	n.tree.Tell(n.tree.Partition(id.Partition()), &messages.Cancel{ID: id, Reason: reason, Reply: func(row *attune.Execution, err error) { answers <- answer{row, err} }})
-	a, err := await(ctx, n, answers)
-	if err != nil {
-		return nil, err
-	}
+	n.tree.Tell(n.tree.Partition(id.Partition()), &messages.Cancel{ID: id, Reason: reason, Reply: reply})
+	return nil
+}
+
+func notLive(err error) bool {
 	var e *attune.Error
-	if errors.As(a.err, &e) && e.Code == "not_live" {
-		return n.parts.Store.Execution(ctx, id)
-	}
-	return a.row, a.err
+	return errors.As(err, &e) && e.Code == "not_live"
 }
 
 // Watch implements api.Engine.

@@ -29,6 +29,7 @@ var failures = []kindOutcome{
 	{"writer", "the node ends: node/writer failed: sabotage", "the same"},
 	{"inspector", restarted, endsNode("node/inspector")},
 	{"broker", restarted, endsNode("node/broker")},
+	{"intake", restarted, endsNode("node/intake")},
 	{"output", restarted, endsNode("node/output")},
 	{"retention", restarted, endsNode("node/retention")},
 	{"workers", restarted, endsNode("node/workers")},
@@ -94,7 +95,7 @@ func outcome(t *testing.T, kind string, times int) (told string) {
 		all := append(orders(30), &order{number: -1, execution: r.must(settings{MS: -1})}) // one lasts
 		hangs := all[30].execution
 		s := &sabotage{}
-		victim := ""
+		victim, said := "", 0
 		s.strikes = func(path, k, message string) bool {
 			if k != kind || s.struck == times || victim != "" && path != victim || kind == "execution" && !strings.HasSuffix(path, hangs.String()) ||
 				strings.HasSuffix(message, ".Panicked") {
@@ -112,6 +113,9 @@ func outcome(t *testing.T, kind string, times int) (told string) {
 			switch kind { // these have nothing to do by themselves
 			case "partitions":
 				r.Tree().Tell(r.Tree().Partitions, &messages.SchedulerStarted{})
+			case "intake":
+				said++
+				r.say("", &messages.ExecutionCancelRequested{Execution: hangs + attune.ExecutionID(said<<22)})
 			case "inspector":
 				r.Actors()
 			case "retention":

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -234,29 +233,4 @@ func (e *ear) Close() {
 	if len(f.ears) == 0 {
 		f.left = f.clock.Now()
 	}
-}
-
-// told is a store whose flushes the feed hears of: what was committed, once
-// that is certain, and before anybody else is told.
-type told struct {
-	persistence.Flusher
-	feed *feed
-}
-
-// Flush implements persistence.Flusher.
-func (t told) Flush(ctx context.Context, incarnation string, ops []persistence.Op) ([]persistence.Answer, error) {
-	answers, err := t.Flusher.Flush(ctx, incarnation, ops)
-	if err == nil {
-		t.feed.committed(ops, answers)
-	}
-	return answers, err
-}
-
-// Resolve implements persistence.Flusher.
-func (t told) Resolve(ctx context.Context, incarnation string, ops []persistence.Op) ([]persistence.Answer, error) {
-	answers, err := t.Flusher.Resolve(ctx, incarnation, ops)
-	if err == nil {
-		t.feed.committed(ops, answers)
-	}
-	return answers, err
 }

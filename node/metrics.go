@@ -69,6 +69,10 @@ var (
 	lostDesc    = desc("attune_workers_lost_total", "Workers that were declared lost.")
 	bundlesDesc = desc("attune_bundles_total", "Bundles to workers, by what became of them.", "outcome")
 
+	messagesDesc = desc("attune_messages_total", "Messages from outside, by how they were settled.", "outcome")
+	heldDesc     = desc("attune_messages_held", "Messages from outside that wait for the node.")
+	doubtedDesc  = desc("attune_announcement_losses_total", "Times the broker may have lost announcements, which were made again.")
+
 	outputPendingDesc = desc("attune_output_pending_bytes", "Output of attempts that waits to be stored.")
 	outputDesc        = desc("attune_output_bytes_total", "Output of attempts, by what became of it; what was dropped comes again.", "outcome")
 
@@ -90,7 +94,7 @@ var (
 func (m *nodeMetrics) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{actorsDesc, mailboxDesc, oldestDesc, restartsDesc, panicsDesc,
 		eventsDesc, evaluationsDesc, enforcementsDesc, endedDesc, announcedDesc, admissionDesc, queuedDesc, ranDesc,
-		windowDesc, waitingDesc, overdueDesc, liveDesc, slotsDesc, takenDesc, lostDesc, bundlesDesc, outputPendingDesc, outputDesc,
+		windowDesc, waitingDesc, overdueDesc, liveDesc, slotsDesc, takenDesc, lostDesc, bundlesDesc, messagesDesc, heldDesc, doubtedDesc, outputPendingDesc, outputDesc,
 		pendingDesc, flushDesc, failuresDesc, commitsDesc, rowsDesc, bytesDesc,
 		prunedDesc, agedDesc, passedDesc, drainingDesc} {
 		c <- d
@@ -185,6 +189,11 @@ func (c sample) queues(n *Node) {
 	c.counter(lostDesc, m.WorkersLost.Load())
 	c.counter(bundlesDesc, m.Bundles.Sent.Load(), "sent")
 	c.counter(bundlesDesc, m.Bundles.Lost.Load(), "lost")
+	c.counter(messagesDesc, m.Messages.Stored.Load(), "stored")
+	c.counter(messagesDesc, m.Messages.Returned.Load(), "returned")
+	c.counter(messagesDesc, m.Messages.Dead.Load(), "dead")
+	c.gauge(heldDesc, float64(m.MessagesHeld.Load()))
+	c.counter(doubtedDesc, m.AnnounceLosses.Load())
 	c.gauge(outputPendingDesc, float64(m.OutputPending.Load()))
 	c.counter(outputDesc, m.OutputStored.Load(), "stored")
 	c.counter(outputDesc, m.OutputDropped.Load(), "dropped")

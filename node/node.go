@@ -42,6 +42,10 @@ type Config struct {
 	// actors; default 256. Fewer make those that come next wait for the store,
 	// more cost 2 kB each.
 	Warm int
+	// AnnounceStatuses announces every stored change of an execution's status,
+	// best effort, and not only its end. It costs a message for each: two or three
+	// times as many as the ends.
+	AnnounceStatuses bool
 }
 
 func (c Config) withDefaults() Config {
@@ -66,6 +70,9 @@ type Parts struct {
 	// Store and Broker are opened and closed by the caller.
 	Store  persistence.Store
 	Broker messages.Broker
+	// Inbox is what clients outside can reach of the broker; nil is the broker
+	// itself, if it is one.
+	Inbox messages.Inbox
 	// Secrets seals the values of secret parameters. Without it requests that
 	// have some are refused.
 	Secrets *secret.Box
@@ -104,9 +111,11 @@ type Node struct {
 	started   time.Time
 	// window holds a token per request that is not yet durable.
 	window chan struct{}
-	drain  sync.Mutex
-	taken  int // places in the window that Drain took; guarded by drain
-	ended  [attune.Abandoned + 1]atomic.Int64
+	// sifting is held by whoever looks through the dead letters.
+	sifting chan struct{}
+	drain   sync.Mutex
+	taken   int // places in the window that Drain took; guarded by drain
+	ended   [attune.Abandoned + 1]atomic.Int64
 	// requests times the answers of the API.
 	requests *prometheus.HistogramVec
 	asked    retention.Asked
@@ -123,7 +132,10 @@ const maxAdmissions = 500
 // New builds a node. It starts nothing.
 func New(config Config, parts Parts) *Node {
 	config = config.withDefaults()
-	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), requests: newRequests(), feed: newFeed(parts.Clock)}
+	if parts.Inbox == nil {
+		parts.Inbox, _ = parts.Broker.(messages.Inbox)
+	}
+	n := &Node{config: config, parts: parts, fatal: make(chan struct{}), window: make(chan struct{}, maxAdmissions), sifting: make(chan struct{}, 1), requests: newRequests(), feed: newFeed(parts.Clock)}
 	n.catalog.Store(packs.NewSnapshot(nil))
 	n.actions.store = parts.Store
 	n.owned.most = int64(config.MaxLive)
@@ -177,6 +189,9 @@ func (n *Node) Drain(ctx context.Context) error {
 	n.tree.Drain()
 	n.drain.Lock()
 	defer n.drain.Unlock()
+	if err := n.closeIntake(ctx); err != nil {
+		return err
+	}
 	for n.taken < maxAdmissions { // and keep them: nothing gets in any more
 		select {
 		case n.window <- struct{}{}:

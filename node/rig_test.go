@@ -44,6 +44,7 @@ type rig struct {
 	rows    *memory.Store // what is stored, below all faults
 	writes  *writes
 	broker  messages.Broker
+	inbox   *inbox // what clients outside say goes into it
 	log     *slog.Logger
 	box     *secret.Box                                // of the node and of all workers
 	packs   func() *packs.Snapshot                     // what the next incarnation knows
@@ -60,6 +61,7 @@ type rig struct {
 
 	// maxLive and warm are the node's, from its next start on.
 	maxLive, warm int
+	statuses      bool // announced too
 
 	*node.Node  // the present incarnation, nil while it is down
 	lent        *node.Lent
@@ -97,7 +99,7 @@ func newRig(t *testing.T) *rig {
 	if testing.Verbose() && os.Getenv("ATTUNE_TEST_LOG") != "" {
 		out = t.Output()
 	}
-	r := &rig{T: t, packs: catalog, box: newBox(t, 1), ledger: newLedger(t), rows: memory.New(memory.Config{Clock: database{}, Exclusive: true}), writes: &writes{},
+	r := &rig{T: t, packs: catalog, box: newBox(t, 1), inbox: newInbox(), ledger: newLedger(t), rows: memory.New(memory.Config{Clock: database{}, Exclusive: true}), writes: &writes{},
 		log:      slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		machines: map[string]*machine{}, workers: map[string]*process{}}
 	r.broker = brokermemory.NewFaulty(brokermemory.New(brokermemory.Config{}), database{}, func(x messages.Exchange, key string, m any) brokermemory.Fate {
@@ -144,8 +146,8 @@ func (r *rig) boot() {
 	clock, began := node.NewClock(), time.Now()
 	r.clock = clock
 	clock.BootTime = func() time.Duration { return time.Since(began) } // that of the bubble
-	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d", Keep: r.keep, MaxLive: r.maxLive, Warm: r.warm},
-		node.Parts{Clock: clock, Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Secrets: r.box, Log: r.log,
+	r.Node = node.New(node.Config{Name: "n", Incarnation: fmt.Sprintf("n-%d", r.incarnation), Version: "v", Data: "d", Keep: r.keep, MaxLive: r.maxLive, Warm: r.warm, AnnounceStatuses: r.statuses},
+		node.Parts{Clock: clock, Lend: r.lent.Lend, Dispatcher: r.turns, Store: faulty, Broker: r.broker, Inbox: r.inbox, Secrets: r.box, Log: r.log,
 			Observe: func(path, kind string, m any) {
 				if observe, ok := r.observe.get(); ok {
 					observe(path, kind, m)

@@ -10,6 +10,7 @@ import (
 	"github.com/attune-automation/attune/actors/broker"
 	"github.com/attune-automation/attune/actors/execution"
 	"github.com/attune-automation/attune/actors/inspector"
+	"github.com/attune-automation/attune/actors/intake"
 	"github.com/attune-automation/attune/actors/lease"
 	"github.com/attune-automation/attune/actors/output"
 	"github.com/attune-automation/attune/actors/partitions"
@@ -84,9 +85,10 @@ func (r *root) Receive(ctx actor.Context) {
 		produce func() actors.Actor
 	}{
 		{"lease", func() actors.Actor { return lease.New(t, n.parts.Store, n.renewed) }},
-		{"writer", func() actors.Actor { return writer.New(t, told{n.parts.Store, n.feed}) }},
+		{"writer", func() actors.Actor { return writer.New(t, n.toldStore()) }},
 		{"inspector", func() actors.Actor { return inspector.New(t) }},
 		{"broker", func() actors.Actor { return broker.New(t, n.desk) }},
+		{"intake", func() actors.Actor { return intake.New(t, n.parts.Inbox, n.takeMessage) }},
 		{"output", func() actors.Actor { return output.New(t, n.parts.Store, n.watchers.changed) }},
 		{"workers", func() actors.Actor { return workers.New(t, n.parts.Store, n.desk) }},
 		{"scheduler", func() actors.Actor { return scheduler.New(t) }},

@@ -4,7 +4,6 @@
 package broker
 
 import (
-	"context"
 	"log/slog"
 	"sort"
 	"time"
@@ -25,11 +24,19 @@ type Broker struct {
 	pending       map[string]*messages.Bundle
 	order         []string // workers with something pending, in order
 	sending       bool     // a send message is on its way to ourselves
-	sent, lost    int64
+	// asked want the proof that follows; proving are answered by the one that is
+	// under way, nil if none is.
+	asked, proving []*messages.SyncBroker
+	lossSaid       bool // in the log, since the last proof
+	sent, lost     int64
 }
 
 // subscribeRetry is how long after a failed subscription the next is tried.
 const subscribeRetry = time.Second
+
+// syncWait bounds one proof: a broker that keeps it waiting longer has proven
+// nothing.
+const syncWait = 10 * time.Second
 
 // New is a node's broker actor.
 func New(tree *actors.Tree, transport messages.Broker) *Broker {
@@ -44,6 +51,9 @@ func (b *Broker) State() string {
 	if len(b.subscriptions) == 0 {
 		return "connecting"
 	}
+	if link, ok := b.transport.(messages.Linked); ok && !link.Up() {
+		return "away"
+	}
 	return "connected"
 }
 
@@ -55,6 +65,11 @@ func (b *Broker) Detail() any {
 type (
 	send      struct{}
 	subscribe struct{}
+	// proved is what a proof came to.
+	proved struct {
+		by  *Broker
+		err error
+	}
 )
 
 // Receive implements actor.Actor.
@@ -73,9 +88,13 @@ func (b *Broker) Receive(ctx actor.Context) {
 		b.send()
 	case *messages.Announce:
 		b.announce(m.End)
+	case *messages.AnnounceStatus:
+		b.announceStatus(m.Status)
 	case *messages.SyncBroker:
-		transport := b.transport
-		b.tree.Lend(func() { m.Reply(transport.Sync(context.Background())) })
+		b.asked = append(b.asked, m)
+		b.prove()
+	case *proved:
+		b.proved(m)
 	}
 }
 
@@ -175,10 +194,4 @@ func (b *Broker) dispatch(worker string, bundle *messages.Bundle) {
 		meters.Bundles.Lost.Add(1)
 		b.tree.Log.Debug("bundle lost", slog.String("worker", worker), slog.String("error", err.Error()))
 	}
-}
-
-// announce publishes an end. Nobody bound is as good as published.
-func (b *Broker) announce(end *messages.ExecutionCompleted) {
-	b.tree.Meters.Announced.Add(1)
-	_ = b.transport.Send(messages.Executions, "execution.completed", end)
 }

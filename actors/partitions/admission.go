@@ -96,12 +96,19 @@ func (p *partition) name(m *messages.Admit, proposals []messages.Proposal) bool 
 			event.Chain.Correlation = event.ID.String()
 		}
 	}
+	cause := event
+	if m.Of != nil {
+		cause = m.Of
+	}
 	for _, pr := range proposals {
 		if en := pr.Enforcement; en != nil {
 			if en.ID = attune.EnforcementID(next()); en.ID == 0 {
 				return false
 			}
-			en.Event, en.Chain, en.Created = event.ID, event.Chain, now
+			en.Event, en.Created = cause.ID, now
+			if event != nil { // else its chain says who added it
+				en.Chain = event.Chain
+			}
 		}
 		x := pr.Execution
 		if x == nil {
@@ -118,7 +125,7 @@ func (p *partition) name(m *messages.Admit, proposals []messages.Proposal) bool 
 			x.Limits.Deadline = now.Add(pr.Within)
 		}
 		if en := pr.Enforcement; en != nil {
-			en.Execution, x.Enforcement, x.Event, x.Trigger, x.Chain = x.ID, en.ID, event.ID, event.Trigger, event.Chain
+			en.Execution, x.Enforcement, x.Event, x.Trigger, x.Chain = x.ID, en.ID, cause.ID, cause.Trigger, en.Chain
 		} else if x.Chain.Correlation == "" {
 			x.Chain.Correlation = x.ID.String()
 		}
@@ -386,6 +393,9 @@ func admitted(a *admission, answer persistence.Answer) messages.Admitted {
 	case persistence.Committed:
 		switch op := a.op.(type) {
 		case *persistence.Admit:
+			if a.request.Of != nil && len(answer.Skipped) > 0 { // the event had that enforcement before
+				return messages.Admitted{Duplicate: true}
+			}
 			return messages.Admitted{ID: op.ID()}
 		case *persistence.Rerun:
 			return messages.Admitted{ID: attune.ID(op.Execution.ID)}

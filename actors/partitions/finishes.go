@@ -25,6 +25,9 @@ type finishes struct {
 	doubts int
 	// settled is the count of doubts since which all was announced again.
 	settled int
+	// losses is the count of the broker's losses since which all was announced: a
+	// proof says nothing of what was lost before it, when the count has risen.
+	losses int64
 	// watched means that a gap is being looked at.
 	watched bool
 }
@@ -36,7 +39,9 @@ const (
 	gapWait = 5 * time.Second
 )
 
-func (f *finishes) start(p *partition) { f.part, f.ahead = p, map[int64]bool{} }
+func (f *finishes) start(p *partition) {
+	f.part, f.ahead, f.losses = p, map[int64]bool{}, p.tree.Meters.AnnounceLosses.Load()
+}
 
 // done counts a number as announced, or as one that went to no row.
 func (f *finishes) done(n int64) {
@@ -134,13 +139,18 @@ func (p *partition) proven(m *proven) {
 		f.prove()
 		return
 	}
+	if p.tree.Meters.AnnounceLosses.Load() != f.losses {
+		p.doubted()
+		return
+	}
 	p.tree.Tell(p.tree.Writer, &actors.Submit{Op: &persistence.Announced{Partition: p.row.ID, Through: m.through}, ReplyTo: p.self})
 }
 
-// doubted reads again what is not proven announced: the broker's actor may have
-// lost it, or the question for the proof.
+// doubted reads again what is not proven announced: the broker, or its actor, may
+// have lost it, or the question for the proof.
 func (p *partition) doubted() {
 	p.finishes.doubts++
+	p.finishes.losses = p.tree.Meters.AnnounceLosses.Load()
 	p.unproven(p.finishes.announced)
 }
 

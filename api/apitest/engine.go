@@ -31,6 +31,10 @@ type Engine struct {
 	Reload  func(refs []string) ([]packs.Change, error)
 	Install func(api.PackOrder) (packs.Change, error)
 	Remove  func(api.PackOrder) (packs.Change, error)
+	// Letters are DeadLetters; Letter is DeadLetter ("get"), ReplayDeadLetter
+	// ("replay") and DropDeadLetter ("drop").
+	Letters []messages.DeadLetter
+	Letter  func(verb, id string) (messages.DeadLetter, error)
 	// Judged, Machines and Tree are Evaluations, Workers and Actors.
 	Judged   []attune.Evaluation
 	Machines []api.WorkerView
@@ -159,6 +163,37 @@ func (e *Engine) RerunEnforcement(_ context.Context, id attune.EnforcementID, ch
 // RerunExecution asks Again.
 func (e *Engine) RerunExecution(_ context.Context, id attune.ExecutionID, dedupe string, chain attune.Chain) (api.ExecutionReceipt, error) {
 	return e.Again(attune.ID(id), dedupe, chain)
+}
+
+// DeadLetters are a page of Letters.
+func (e *Engine) DeadLetters(_ context.Context, q api.DeadLetterQuery) (found []messages.DeadLetter, more bool, err error) {
+	for _, l := range e.Letters {
+		switch {
+		case q.Key != "" && q.Key != l.Key:
+		case q.Skip > 0:
+			q.Skip--
+		case len(found) == q.Limit:
+			return found, true, nil
+		default:
+			found = append(found, l)
+		}
+	}
+	return found, false, nil
+}
+
+// DeadLetter asks Letter.
+func (e *Engine) DeadLetter(_ context.Context, id string) (messages.DeadLetter, error) {
+	return e.Letter("get", id)
+}
+
+// ReplayDeadLetter asks Letter.
+func (e *Engine) ReplayDeadLetter(_ context.Context, id string) (messages.DeadLetter, error) {
+	return e.Letter("replay", id)
+}
+
+// DropDeadLetter asks Letter.
+func (e *Engine) DropDeadLetter(_ context.Context, id string) (messages.DeadLetter, error) {
+	return e.Letter("drop", id)
 }
 
 // ReloadPacks asks Reload.

@@ -148,6 +148,7 @@ func scene(t *testing.T) *apitest.World {
 	again.RerunOf = ids["quiet"]
 	w.Store.Put(again)
 	keepRules(w)
+	keepLetters(w)
 	failed := attune.EnforcementID(apitest.ID(7))
 	w.Store.Put(&attune.Enforcement{ID: failed, Event: resolved.ID, Rule: "demo.gone", Action: "demo.greet", Status: attune.EnforcementFailed,
 		Failure: &attune.Failure{Code: "rendering_failed", Message: "there is no x"}, Created: apitest.Noon})
@@ -191,4 +192,24 @@ func scene(t *testing.T) *apitest.World {
 	}
 	w.Engine.Tree = append(w.Engine.Tree, messages.ActorView{Path: "node/writer", Parent: "node", Kind: "writer", State: "flushing", Mailbox: 3})
 	return w
+}
+
+// keepLetters sets three messages aside.
+func keepLetters(w *apitest.World) {
+	for n, body := range []string{`{"message_type":"event.created","version":1,"payload":{"trigger":"demo.alarm"}}`, "what is this?", "\xff\xfe"} {
+		w.Engine.Letters = append(w.Engine.Letters, messages.DeadLetter{ID: fmt.Sprintf("dl-%016x", n+1), Exchange: messages.Events, Key: "event.created",
+			Reason: "there is no trigger", Code: "unknown_trigger", Deliveries: 5, Node: "n-1", At: apitest.Noon,
+			Message: messages.Outside{ID: fmt.Sprint("m", n), ContentType: messages.JSONType, Headers: map[string]string{"team": "billing"}, Body: []byte(body)}})
+	}
+	w.Engine.Letter = func(verb, id string) (messages.DeadLetter, error) {
+		for i, l := range w.Engine.Letters {
+			if l.ID == id {
+				if verb != "get" {
+					w.Engine.Letters = append(w.Engine.Letters[:i:i], w.Engine.Letters[i+1:]...)
+				}
+				return l, nil
+			}
+		}
+		return messages.DeadLetter{}, &attune.Error{Kind: attune.NotFound, Code: "unknown_dead_letter", Message: "there is no dead letter " + id, Try: "attune deadletter list"}
+	}
 }
