@@ -93,7 +93,7 @@ func (f *flush) write(b *batch, t *tally, seen *sight, claims []int64) {
 			fm.enforcement(top, false, e)
 		}
 		for _, x := range g.executions {
-			fm.execution(top, false, x)
+			fm.execution(top, false, x, named(g.enforcements, x))
 		}
 		t.rows += int64(len(g.enforcements) + len(g.executions))
 	}
@@ -155,7 +155,7 @@ func (f *flush) insert(b *batch, unclaimed []int64) {
 		if fm.events.len() > 0 {
 			s.with("ev", "INSERT INTO event (writer, "+eventNames+") SELECT "+place+"::bigint, "+eventNames+" FROM "+s.unnest("e", fm.events))
 		}
-		s.groups(fm, place, "")
+		s.groups(fm, place, "", "")
 		b.add(s.text("SELECT "+place), nil, s.args...)
 	}
 	if fm.tops.len() > 0 {

@@ -12,10 +12,10 @@ import (
 // apart. The trial of all three stores is in trial_test.go.
 func TestIsTheModel(t *testing.T) {
 	s := open(t, pgtest.URL(t))
-	for seed := range uint64(60) {
+	for seed := range uint64(20) {
 		if err := s.Empty(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		storetest.Compare(t, memory.New(memory.Config{Clock: clock{}, Exclusive: false}), s, seed, 12)
+		storetest.Compare(t, seed, 12, memory.New(memory.Config{Clock: clock{}}), s)
 	}
 }

@@ -64,6 +64,10 @@ type Store struct {
 	w      *pgconn.PgConn // nil until the next flush needs one
 	closed bool
 	forms  forms
+	// prepared are the statements that w knows; unnamed says that connections are
+	// handed around, so that names are of no use.
+	prepared statements
+	unnamed  bool
 
 	state sync.Mutex
 	// All that follows is guarded by state, which is never held for long.

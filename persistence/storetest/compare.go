@@ -10,12 +10,12 @@ import (
 	"github.com/attune-automation/attune/persistence"
 )
 
-// Compare drives two empty stores with the same random operations, chosen by
-// the seed from few enough ids, keys and rules that most of them meet, and
-// wants the same answers, and in the end the same rows.
-func Compare(t *testing.T, a, b persistence.Store, seed uint64, flushes int) {
+// Compare drives empty stores with the same random operations, chosen by the
+// seed from few enough ids, keys and rules that most of them meet, and wants the
+// same answers, and in the end the same rows. The first store is the model.
+func Compare(t *testing.T, seed uint64, flushes int, stores ...persistence.Store) {
 	t.Helper()
-	d := &driver{fixture: fixture{T: t, ctx: t.Context()}, rand: rand.New(rand.NewPCG(seed, 1)), stores: [2]persistence.Store{a, b}}
+	d := &driver{fixture: fixture{T: t, ctx: t.Context()}, rand: rand.New(rand.NewPCG(seed, 1)), stores: stores}
 	d.each("acquire", func(s persistence.Store) any {
 		_, err := s.Acquire(d.ctx, "node-1", "node", 1e12)
 		return kindOf(err)
@@ -37,11 +37,11 @@ func Compare(t *testing.T, a, b persistence.Store, seed uint64, flushes int) {
 	d.all()
 }
 
-// driver makes operations and compares what two stores make of them.
+// driver makes operations and compares what the stores make of them.
 type driver struct {
 	fixture
 	rand   *rand.Rand
-	stores [2]persistence.Store
+	stores []persistence.Store
 	rows   []*attune.Execution // made so far, stored or not
 	events []*attune.Event
 	failed []*attune.Enforcement // when they were made, stored or not
@@ -49,8 +49,11 @@ type driver struct {
 
 func (d *driver) each(what string, call func(s persistence.Store) any) {
 	d.Helper()
-	if first, second := show(call(d.stores[0])), show(call(d.stores[1])); first != second {
-		d.Fatalf("%s:\n one %s\n two %s", what, first, second)
+	model := show(call(d.stores[0]))
+	for _, s := range d.stores[1:] {
+		if got := show(call(s)); got != model {
+			d.Fatalf("%s:\n model %s\n %T %s", what, model, s, got)
+		}
 	}
 }
 
