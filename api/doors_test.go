@@ -92,16 +92,16 @@ var doors = map[string]door{
 	"GET /api/v1/packs/{ref}/content/{content}": {who: workers},
 	"GET /api/v1/actors":                        {who: viewers},
 	"GET /api/v1/actors/{path}":                 {who: viewers},
+	"GET /api/v1/deadletters":              {who: viewers},
+	"GET /api/v1/deadletters/{id}":         {who: operators},
+	"POST /api/v1/deadletters/{id}/replay": {who: operators},
+	"DELETE /api/v1/deadletters/{id}":      {who: operators},
 	"GET /api/v1/tokens":                        {who: admins},
 	"POST /api/v1/tokens":                       {who: admins, body: `{"name":"made","kind":"viewer"}`, status: 201},
 	"DELETE /api/v1/tokens/{name}":              {who: admins},
 	"GET /api/v1/audit":                         {who: admins},
 	"POST /api/v1/admin/gc":                     {who: admins, body: `{"dry_run":true}`},
 	"GET /api/v1/admin/backup":                  {who: admins},
-	"GET /api/v1/deadletters":                   {who: viewers},
-	"GET /api/v1/deadletters/{id}":              {who: operators},
-	"POST /api/v1/deadletters/{id}/replay":      {who: operators},
-	"DELETE /api/v1/deadletters/{id}":           {who: operators},
 }
 
 // tree is one event with what followed: its execution, which runs, and a child

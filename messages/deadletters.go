@@ -15,7 +15,8 @@ type DeadLetters interface {
 	// Sift calls see for the messages of the queue, one at a time, at most as
 	// many as most, until see returns false or none is left. see may block. What
 	// it acknowledged is gone; everything else is in the queue again when Sift
-	// returns, and comes again if the process ends before. Messages that another
+	// returns, or soon after it where ctx has ended or the connection, and also if
+	// the process ends before. Messages that another
 	// Sift holds at the moment are not seen, and the order is that of the queue
 	// only as far as the broker's server keeps it.
 	Sift(ctx context.Context, queue Queue, most int, see func(*Delivery) bool) error

@@ -45,9 +45,12 @@ func (b *restless) Send(x messages.Exchange, key string, m any) error {
 func (b *restless) Sync(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.lost || b.away && !b.refuses {
-		b.lost = false
+	switch {
+	case b.away && !b.refuses: // nothing is known yet
 		return errAway
+	case b.lost:
+		b.lost = false
+		return messages.ErrLost
 	}
 	return b.Broker.Sync(ctx)
 }

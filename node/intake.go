@@ -141,8 +141,8 @@ func (n *Node) takeEnforcement(e *messages.Envelope, p *messages.EnforcementCrea
 	}
 	proposal.Enforcement, proposal.Execution.Rule = en, en.Rule
 	partition := event.ID.Partition()
-	if n.owned.Epoch(partition) == 0 {
-		return errStarting
+	if err := n.mustOwn(partition); err != nil {
+		return err
 	}
 	began := n.parts.Clock.Now()
 	return n.enter(func(reply func(messages.Admitted)) {

@@ -40,6 +40,8 @@ type OpenConfig struct {
 	MaxLive int
 	// Keep says how long what is kept; its zero value is the default.
 	Keep retention.Ages
+	// AnnounceStatuses is [Config.AnnounceStatuses].
+	AnnounceStatuses bool
 	// Version is the program's, for display.
 	Version string
 	// Log may be nil.
@@ -87,7 +89,7 @@ func Open(ctx context.Context, c OpenConfig) (_ *Opened, err error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Node = New(Config{Name: c.Name, Incarnation: c.Name + "-" + randomID(), Version: c.Version, Data: c.Data, MaxLive: c.MaxLive, Keep: c.Keep},
+	o.Node = New(Config{Name: c.Name, Incarnation: c.Name + "-" + randomID(), Version: c.Version, Data: c.Data, MaxLive: c.MaxLive, Keep: c.Keep, AnnounceStatuses: c.AnnounceStatuses},
 		Parts{Clock: o.clock, Lend: lent.Lend, Dispatcher: turns, Store: c.Store, Broker: c.Broker, Secrets: box, Log: c.Log, Traces: c.Traces,
 			Observe: c.Observe, Tokens: api.NewExecutionTokens(c.Keys.Key.Derive("execution tokens"))})
 	if c.Folders != nil { // the data folder is ours alone by now

@@ -41,13 +41,14 @@ func (b *Broker) prove() {
 	})
 }
 
-// proved answers those who asked. A loss is counted before anybody is: whoever
-// gets a proof later sees by the count that something was lost before.
+// proved answers those who asked. A loss, which the transport says once, is
+// counted before: whoever gets a proof later sees by the count that something was
+// lost.
 func (b *Broker) proved(m *proved) {
 	if m.by != b {
 		return // of a life before: those who asked ask again
 	}
-	if b.lossSaid = b.lossSaid && m.err != nil; m.err != nil {
+	if b.lossSaid = b.lossSaid && m.err != nil; errors.Is(m.err, messages.ErrLost) {
 		b.doubt(m.err)
 	}
 	for _, asked := range b.proving {

@@ -26,6 +26,8 @@ type serverOptions struct {
 	Database, Broker string
 	// Key is the file of the key; empty is the one in the data folder.
 	Key string
+	// AnnounceStatuses announces every change of status, not only ends.
+	AnnounceStatuses bool
 	// Migrate brings the schema of the database up to date at the start.
 	Migrate bool
 }
@@ -52,6 +54,7 @@ func (p *program) serverCommand() *cobra.Command {
 	f.StringVar(&o.TLS.Key, "tls-key", "", "file of the certificate's private key")
 	f.StringVar(&o.URL, "url", "", "URL under which others reach the API")
 	f.BoolVar(&o.Migrate, "migrate", false, "bring the schema of the database up to date at the start")
+	f.BoolVar(&o.AnnounceStatuses, "announce-statuses", false, "announce every change of an execution's status on the broker, not only its end")
 	return c
 }
 
@@ -90,7 +93,7 @@ func runServer(ctx context.Context, o serverOptions) error {
 	o.Reload = true
 	return runNode(ctx, o.nodeOptions, func(ctx context.Context, at site) (running, error) {
 		n, err := node.OpenServers(ctx, node.ServersConfig{OpenConfig: node.OpenConfig{Name: o.Name, Data: o.Data, Packs: []*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")},
-			Folders: folders(o.nodeOptions), PacksChanged: tellChanges(o.Streams.talk), MaxLive: o.MaxLive, Keep: o.Keep, Version: versionText(), Log: at.log, Traces: at.spans.node()},
+			Folders: folders(o.nodeOptions), PacksChanged: tellChanges(o.Streams.talk), MaxLive: o.MaxLive, Keep: o.Keep, AnnounceStatuses: o.AnnounceStatuses, Version: versionText(), Log: at.log, Traces: at.spans.node()},
 			Database: o.Database, BrokerURL: o.Broker, KeyFile: o.Key, Migrate: o.Migrate, Waits: at.waits})
 		if err != nil {
 			return running{}, err

@@ -37,6 +37,8 @@ var table = []Setting{
 	{Path: "broker", Flag: "broker", Kind: URL("amqps://attune@mq.example/attune", "amqp", "amqps"), Secret: true, Fallback: "none", Commands: []string{Server, Worker},
 		Example: `"amqps://attune:${ATTUNE_MQ_PASSWORD}@mq.example:5671/attune"`,
 		Doc:     "The RabbitMQ that carries the work, with its virtual host."},
+	{Path: "announce_statuses", Flag: "announce-statuses", Kind: Switch, Default: "false", Commands: []string{Server}, Example: "false",
+		Doc: "Announce every stored change of an execution's status on the broker, and not only its end. Costs two or three messages more for each."},
 
 	{Path: "packs", Flag: "packs", Kind: Folder, List: true, Fallback: "none", Commands: running, Example: "[/etc/attune/packs]",
 		Doc: "Folder of packs, watched for changes."},
