@@ -60,7 +60,7 @@ var table = []Setting{
 	{Path: "token", Flag: "token", Kind: Text, Secret: true, Fallback: "none", Commands: []string{Worker}, Example: `"@/etc/attune/worker.token"`,
 		Doc: "Secret of the worker's token, of kind worker."},
 	{Path: "ca", Flag: "ca", Kind: Path, Fallback: "those of the system", Commands: []string{Worker}, Example: "/etc/attune/tls/ca.crt",
-		Doc: "File with the authorities that the servers' certificates are checked against."},
+		Doc: "File with the authorities that the certificates of the servers and of the broker are checked against."},
 	{Path: "lease", Flag: "lease", Kind: Span, Default: "10s", Commands: []string{Worker}, Example: "10s",
 		Doc: "How long this worker runs on unheard. Too short, and a slow network ends running actions; too long, and what a dead worker had waits that long."},
 
