@@ -92,20 +92,18 @@ func (s *outside) take(ch *amqp.Channel, stream <-chan amqp.Delivery) error {
 	for {
 		var err error
 		select {
-		case <-s.ctx.Done():
-			return s.ctx.Err()
-		case x := <-settled:
-			if x.again {
-				err = ch.Nack(x.tag, false, true)
-			} else {
-				err = ch.Ack(x.tag, false)
+		case <-s.ctx.Done(): // what was settled before the stop is
+			for len(settled) > 0 && err == nil {
+				err = (<-settled).tell(ch)
 			}
+			return errors.Join(s.ctx.Err(), err)
+		case x := <-settled:
+			err = x.tell(ch)
 		case d, ok := <-stream:
 			switch {
 			case !ok:
 				return errStreamEnded
-			case s.ctx.Err() != nil:
-				return s.ctx.Err()
+			case s.ctx.Err() != nil: // it comes again
 			case d.ContentType == probeType:
 				err = ch.Ack(d.DeliveryTag, false)
 			default:
@@ -117,6 +115,14 @@ func (s *outside) take(ch *amqp.Channel, stream <-chan amqp.Delivery) error {
 			return err
 		}
 	}
+}
+
+// tell tells the server.
+func (x settlement) tell(ch *amqp.Channel) error {
+	if x.again {
+		return ch.Nack(x.tag, false, true)
+	}
+	return ch.Ack(x.tag, false)
 }
 
 // delivery is a delivery as its receiver knows it.
