@@ -115,8 +115,10 @@ func (s *Store) barred(operation string) error {
 	return persistence.StoreFull(operation, nil)
 }
 
-// sent reports that something may have reached the server.
+// sent reports that something may have reached the server. What the driver says
+// does not count: of a connection that breaks while it reads the answers of a
+// batch it says "conn closed", and that nothing was sent.
 func sent(err error) bool {
 	var n notSent
-	return !errors.As(err, &n) && !pgconn.SafeToRetry(err)
+	return !errors.As(err, &n)
 }
