@@ -312,6 +312,7 @@ func TestASettlementAfterTheConnectionIsLostDoesNothing(t *testing.T) {
 	}
 	first.Ack()
 	first.Return()
+	until(t, "the broker is up again", b.Up)
 	event(t, b, "two")
 	if d := next(t, events); string(d.Body) != "two" { // the stream goes on
 		t.Fatalf("got %q", d.Body)
