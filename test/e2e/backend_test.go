@@ -132,7 +132,7 @@ func (w *world) startWorker(d *dev) {
 	w.t.Helper()
 	file := filepath.Join(w.dir, "worker.token")
 	if !exists(file) {
-		secret := w.run("token", "create", "workers", "--kind", "worker").exits(0).line()
+		secret := w.run("token", "create", "local", "--kind", "worker").exits(0).line()
 		must(w.t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
 	}
 	w.servers.worker = w.start(append([]string{"worker", "start", "--name", "local", "--data", filepath.Join(w.dir, "worker"),
