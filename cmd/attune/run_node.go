@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -138,7 +139,7 @@ func openDoor(ctx context.Context, o nodeOptions, log *slog.Logger) (*door, erro
 	if err != nil {
 		return nil, err
 	}
-	d.url = scheme + "://" + listener.Addr().String()
+	d.url = scheme + "://" + reached(listener.Addr(), secure != nil)
 	if o.URL != "" {
 		d.url = o.URL
 	}
@@ -150,6 +151,21 @@ func openDoor(ctx context.Context, o nodeOptions, log *slog.Logger) (*door, erro
 		d.heedHangup(log)
 	}
 	return d, nil
+}
+
+// reached is HOST:PORT under which this machine reaches what listens. What listens
+// everywhere has no one name: with TLS that of the machine is the likeliest to be
+// in the certificate.
+func reached(at net.Addr, secure bool) string {
+	tcp, ok := at.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return at.String()
+	}
+	host := "127.0.0.1"
+	if name, err := os.Hostname(); err == nil && secure {
+		host = name
+	}
+	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
 }
 
 // heedHangup reads the certificate again at each SIGHUP.

@@ -6,11 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the database is read without the store
@@ -49,6 +49,8 @@ type servers struct {
 	// worker is the one that runs, with its flags.
 	worker *process
 	flags  []string
+	// node is the newest.
+	node *process
 }
 
 // needServers gives the world a database, a virtual host and a port.
@@ -59,6 +61,20 @@ func (w *world) needServers() {
 	must(w.t, err)
 	w.servers.listen = l.Addr().String()
 	must(w.t, l.Close())
+}
+
+// end ends the worker while its node is there to take its last reports; without
+// one it is not asked for more than to end.
+func (s *servers) end() {
+	if s == nil || s.worker == nil || !s.worker.running() {
+		return
+	}
+	s.worker.signal(syscall.SIGTERM)
+	if !s.node.running() {
+		s.worker.says(s.worker.talk, "draining")
+		s.worker.signal(syscall.SIGTERM)
+	}
+	s.worker.endsWithin(patience)
 }
 
 // environment is what every command finds of the servers.
@@ -107,6 +123,7 @@ func (w *world) needWorker(d *dev) {
 	if s == nil {
 		return
 	}
+	s.node = d.process
 	if s.worker == nil || !s.worker.running() || !strings.HasSuffix(s.worker.String(), strings.Join(s.flags, " ")) {
 		if s.worker != nil {
 			s.worker.stop()
@@ -130,13 +147,13 @@ func (w *world) needWorker(d *dev) {
 // broker's in its environment.
 func (w *world) startWorker(d *dev) {
 	w.t.Helper()
-	file := filepath.Join(w.dir, "worker.token")
+	file := filepath.Join(w.dir, "local.token")
 	if !exists(file) {
 		secret := w.run("token", "create", "local", "--kind", "worker").exits(0).line()
 		must(w.t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
 	}
 	w.servers.worker = w.start(append([]string{"worker", "start", "--name", "local", "--data", filepath.Join(w.dir, "worker"),
-		"--server", d.url, "--token", "@" + file}, w.servers.flags...)...)
+		"--key", filepath.Join(w.data, "attune.key"), "--server", d.url, "--token", "@" + file}, w.servers.flags...)...)
 }
 
 // openDatabase opens the database for reading, once nothing that a dead node sent
@@ -162,7 +179,7 @@ func keyIn(column string) string {
 	return fmt.Sprintf("json_extract(%s, '$.key')", column)
 }
 
-// canaryLook reads all that the database holds.
+// lookInDatabase reads all that the database holds.
 func (c canary) lookInDatabase(t *testing.T, w *world, when string) {
 	t.Helper()
 	db, err := sql.Open("pgx", w.servers.database)
@@ -207,12 +224,4 @@ func texts(t *testing.T, db *sql.DB, name string) (all []string) {
 	}
 	must(t, rows.Err())
 	return all
-}
-
-// hostOf is HOST:PORT of a URL.
-func hostOf(t *testing.T, text string) string {
-	t.Helper()
-	u, err := url.Parse(text)
-	must(t, err)
-	return u.Host
 }

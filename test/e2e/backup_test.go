@@ -15,6 +15,7 @@ import (
 // the backup restores. What had been acknowledged before is there; what ran is
 // not run again; what waited runs, once.
 func TestABackupUnderLoadIsRestored(t *testing.T) {
+	embeddedOnly(t, "there a backup is made of the database")
 	if testing.Short() {
 		t.Skip("left out: backup under load, kill, restore: -short")
 	}

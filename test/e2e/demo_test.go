@@ -13,8 +13,13 @@ import (
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	if onServers() {
+		examples, err := filepath.Abs("../../packs/examples")
+		must(t, err)
+		w.env = append(w.env, "ATTUNE_SERVER="+w.devWith("--packs", examples).url)
+	}
 	p := w.run("demo").exits(0)
-	if left := processesOf(w.dir); len(left) > 0 {
+	if left := processesOf(w.dir); w.servers == nil && len(left) > 0 {
 		t.Errorf("processes are left: %v", left)
 	}
 	if left, err := os.ReadDir(filepath.Join(w.dir, "tmp")); err != nil || len(left) > 0 {

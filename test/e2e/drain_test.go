@@ -19,6 +19,7 @@ func (w *world) gated(name string) (parameters, begun, gate, ended string) {
 // The first SIGTERM drains (G12): what runs finishes, nothing new starts,
 // waiting work is there after the restart.
 func TestTheFirstSignalDrains(t *testing.T) {
+	embeddedOnly(t, "there what runs goes on without the node, see TestANodeDrainsAndItsWorkersGoOn")
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,6 +60,7 @@ func TestTheFirstSignalDrains(t *testing.T) {
 // A second SIGINT ends at once. A restart takes over at once (ready within 5 s)
 // and ends what was left; the lost run is abandoned, what waited goes on.
 func TestTheSecondSignalEndsAtOnce(t *testing.T) {
+	embeddedOnly(t, "there what runs goes on without the node, see TestANodeDrainsAndItsWorkersGoOn")
 	t.Parallel()
 	w := newWorld(t)
 	d := w.dev("--slots", "1")

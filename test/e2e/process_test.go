@@ -45,7 +45,7 @@ func (w *world) start(args ...string) *process {
 	w.t.Helper()
 	p := &process{world: w, cmd: exec.Command(w.program, args...), out: &buffer{}, talk: &buffer{}, ended: make(chan struct{})}
 	p.cmd.Env = append([]string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + w.home, "ATTUNE_DATA=" + w.data, "TMPDIR=" + filepath.Join(w.dir, "tmp")},
-		w.servers.environment()...)
+		append(w.env, w.servers.environment()...)...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = w.dir, p.out, p.talk
 	// An orphan may hold our pipes for longer than the program lives.
 	p.cmd.WaitDelay = time.Second

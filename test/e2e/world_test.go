@@ -27,6 +27,8 @@ type world struct {
 	program string
 	// servers is nil on attune dev.
 	servers *servers
+	// env is what more every process finds in its environment.
+	env     []string
 	started []*process
 }
 
@@ -65,6 +67,7 @@ func place(t *testing.T, from, to string) {
 
 // end ends what the test has started, and finds it guilty of anything left.
 func (w *world) end() {
+	w.servers.end()
 	for _, p := range w.started {
 		if p.running() {
 			p.signal(syscall.SIGTERM)

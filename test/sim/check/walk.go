@@ -25,3 +25,6 @@ func Walk(history []Step) (status string, attempt int, wrong string) {
 
 // Ends reports whether a status is a terminal one.
 func Ends(status string) bool { return ends[status] }
+
+// Status is the word behind a stored number.
+func Status(number int) string { return statusWords[number] }

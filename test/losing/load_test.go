@@ -1,0 +1,199 @@
+package losing_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/api"
+	"github.com/attune-automation/attune/api/client"
+	"github.com/attune-automation/attune/test/losing/check"
+)
+
+// offer is one thing that is asked for, with a key of its own, again and again
+// until it is acknowledged.
+type offer struct {
+	check.Offer
+	ms, fail int
+	gate     string
+	// text makes the request larger.
+	text string
+}
+
+// load asks for things.
+type load struct {
+	client *client.Client
+
+	mu     sync.Mutex
+	random *rand.Rand
+	offers []*offer
+	// answers are the moments of acknowledgements, in order.
+	answers []answer
+	// refused are answers that no sender may get.
+	refused []string
+	senders sync.WaitGroup
+	stopped chan struct{}
+}
+
+// answer is one acknowledgement.
+type answer struct {
+	at   time.Time
+	took time.Duration
+}
+
+// begin offers so many things in a second until stop is called.
+func (l *load) begin(perSecond int) {
+	l.stopped = make(chan struct{})
+	stopped := l.stopped
+	l.senders.Go(func() {
+		tick := time.NewTicker(time.Second / time.Duration(perSecond))
+		defer tick.Stop()
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-tick.C:
+				l.offer(l.any())
+			}
+		}
+	})
+}
+
+// stop returns when everything that was offered is acknowledged.
+func (l *load) stop() {
+	close(l.stopped)
+	l.senders.Wait()
+}
+
+// any is an offer of a random kind and size.
+func (l *load) any() *offer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := &offer{}
+	switch n := l.random.IntN(20); {
+	case n < 6:
+		o.Kind = "even"
+	case n < 8:
+		o.Kind = "odd"
+	case n < 10:
+		o.Kind = "other"
+	case n < 14:
+		o.Action = "lose.work"
+	case n < 17:
+		o.Action, o.fail = "lose.again", l.random.IntN(3)
+	default:
+		o.Action = "core.echo"
+	}
+	switch n := l.random.IntN(20); {
+	case n < 15:
+		o.ms = l.random.IntN(60)
+	case n < 19:
+		o.ms = 100 + l.random.IntN(400)
+	default:
+		o.ms = 1000 + l.random.IntN(2000)
+	}
+	return o
+}
+
+// offer sends an offer until it is acknowledged, without waiting for it.
+func (l *load) offer(o *offer) {
+	l.mu.Lock()
+	o.Key = fmt.Sprintf("key-%d", len(l.offers))
+	l.offers = append(l.offers, o)
+	again := l.random.IntN(30) == 0
+	l.mu.Unlock()
+	l.senders.Go(func() {
+		l.insist(o)
+		if again { // what was acknowledged is answered with the same id
+			l.insist(o)
+		}
+	})
+}
+
+func (l *load) insist(o *offer) {
+	for begun := time.Now(); ; {
+		sent := time.Now()
+		id, err := l.post(o)
+		l.mu.Lock()
+		if err == nil {
+			o.IDs = append(o.IDs, id)
+			l.answers = append(l.answers, answer{time.Now(), time.Since(sent)})
+			l.mu.Unlock()
+			return
+		}
+		kind := attune.KindOf(err)
+		if kind != attune.Unavailable && kind != attune.TooMuch || time.Since(begun) > 3*patience {
+			l.refused = append(l.refused, fmt.Sprintf("%s: %v", o.Key, err))
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+		<-time.After(100 * time.Millisecond)
+	}
+}
+
+// post sends an offer once.
+func (l *load) post(o *offer) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	document := map[string]any{"key": o.Key, "ms": o.ms}
+	switch {
+	case o.Kind != "":
+		document["kind"], document["text"] = o.Kind, o.text
+	case o.Action == "core.echo":
+		document = map[string]any{"message": o.Key}
+	default:
+		document["gate"], document["fail"] = o.gate, o.fail
+	}
+	body, err := json.Marshal(document)
+	if err != nil {
+		return "", err
+	}
+	if o.Kind != "" {
+		e, err := l.client.SendEvent(ctx, api.EventRequest{Trigger: "lose.work", Payload: body, Dedupe: o.Key})
+		return e.ID, err
+	}
+	x, err := l.client.Run(ctx, api.RunRequest{Action: o.Action, Parameters: body, Dedupe: o.Key})
+	return x.ID, err
+}
+
+// idOf is what was acknowledged, or empty.
+func (l *load) idOf(o *offer) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(o.IDs) == 0 {
+		return ""
+	}
+	return o.IDs[0]
+}
+
+// between are the acknowledgements of a span of time.
+func (l *load) between(from, to time.Time) (all []answer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.answers {
+		if a.at.After(from) && a.at.Before(to) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// acknowledged is what the checker is told.
+func (l *load) acknowledged(t *testing.T) (all []check.Offer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, text := range l.refused {
+		t.Errorf("not acknowledged: %s", text)
+	}
+	for _, o := range l.offers {
+		all = append(all, check.Offer{Key: o.Key, Kind: o.Kind, Action: o.Action, IDs: slices.Clone(o.IDs)})
+	}
+	return all
+}
