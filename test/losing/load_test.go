@@ -3,6 +3,7 @@ package losing_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -21,7 +22,7 @@ import (
 type offer struct {
 	check.Offer
 	ms, fail int
-	gate     string
+	quiet    bool
 	// text makes the request larger.
 	text string
 }
@@ -128,7 +129,8 @@ func (l *load) insist(o *offer) {
 			return
 		}
 		kind := attune.KindOf(err)
-		if kind != attune.Unavailable && kind != attune.TooMuch || time.Since(begun) > 3*patience {
+		again := kind == attune.Unavailable || kind == attune.TooMuch || errors.Is(err, context.DeadlineExceeded)
+		if !again || time.Since(begun) > 3*patience {
 			l.refused = append(l.refused, fmt.Sprintf("%s: %v", o.Key, err))
 			l.mu.Unlock()
 			return
@@ -149,7 +151,7 @@ func (l *load) post(o *offer) (string, error) {
 	case o.Action == "core.echo":
 		document = map[string]any{"message": o.Key}
 	default:
-		document["gate"], document["fail"] = o.gate, o.fail
+		document["quiet"], document["fail"] = o.quiet, o.fail
 	}
 	body, err := json.Marshal(document)
 	if err != nil {
@@ -192,6 +194,7 @@ func (l *load) acknowledged(t *testing.T) (all []check.Offer) {
 	for _, text := range l.refused {
 		t.Errorf("not acknowledged: %s", text)
 	}
+	l.refused = nil
 	for _, o := range l.offers {
 		all = append(all, check.Offer{Key: o.Key, Kind: o.Kind, Action: o.Action, IDs: slices.Clone(o.IDs)})
 	}
