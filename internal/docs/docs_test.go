@@ -117,7 +117,7 @@ func TestCommandLinesAreThoseOfTheProgram(t *testing.T) {
 	if found < 20 {
 		t.Errorf("only %d command lines were found", found)
 	}
-	for _, wrong := range []string{"attune event sent x", "x=1 attune dev --packets p", `echo "$(attune actor three)" | cat`, "attune --data d bogus"} {
+	for _, wrong := range []string{"attune event sent x", "x=1 attune dev --packets p", `echo "$(attune actor three)" | cat`, "attune --data d bogus", "attune config show -- dev --slot 3"} {
 		if program.check(calls(wrong)[0]) == nil {
 			t.Errorf("%q is taken for right", wrong)
 		}

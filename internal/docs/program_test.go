@@ -82,11 +82,15 @@ func (p *program) check(words []string) error {
 	var path []string
 	c := p.command(nil)
 	value := false
-	for _, word := range words {
+	for i, word := range words {
 		name, _, given := strings.Cut(word, "=")
 		switch {
 		case value:
 			value = false
+		case word == "--" && slices.Equal(path, []string{"config", "show"}):
+			return p.check(words[i+1:]) // a command that it is asked about
+		case word == "--":
+			return nil
 		case strings.HasPrefix(word, "-") && word != "-":
 			takes, known := c.flags[name]
 			if !known {

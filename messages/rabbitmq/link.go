@@ -162,7 +162,7 @@ func (l *link) dial(ctx context.Context) (*amqp.Connection, *socket, error) {
 		Locale:     "en_US",
 		Properties: amqp.NewConnectionProperties(),
 		Dial: func(network, address string) (net.Conn, error) {
-			s, err := dialSocket(ctx, network, address, 2*config.Heartbeat+time.Second)
+			s, err := dialSocket(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}

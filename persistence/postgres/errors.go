@@ -115,9 +115,9 @@ func (s *Store) barred(operation string) error {
 	return persistence.StoreFull(operation, nil)
 }
 
-// sent reports that something may have reached the server. What the driver says
-// does not count: of a connection that breaks while it reads the answers of a
-// batch it says "conn closed", and that nothing was sent.
+// sent reports that something may have reached the server. Whether the library
+// takes an error for safe to retry does not say that: of a connection that broke
+// in the middle of an answer it does.
 func sent(err error) bool {
 	var n notSent
 	return !errors.As(err, &n)

@@ -176,7 +176,7 @@ func TestAServerWithACertificate(t *testing.T) {
 	serversOnly(t)
 	w := newWorld(t)
 	certificate, key := w.certify(1)
-	w.env = append(w.env, "SSL_CERT_FILE="+certificate)
+	w.env = append(w.env, "ATTUNE_CA="+certificate)
 	p := w.start("server", "--name", "dev", "--migrate", "--listen", w.servers.listen, "--tls-cert", certificate, "--tls-key", key)
 	p.says(p.talk, "API   https://127.0.0.1:")
 	w.run("event", "list").exits(0)

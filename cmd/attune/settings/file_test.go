@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -192,6 +193,25 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 				if shown := strings.Join(v.Shown(), " "); strings.Contains(shown, word) {
 					t.Errorf("it is shown: %s", shown)
 				}
+			}
+		}
+	}
+}
+
+func TestSecretsInAFileThatEverybodyReadsAreTold(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "attune.yaml")
+	for text, want := range map[string]int{
+		"database: postgres://a:b@h/d\ntoken: x\n":            2,
+		"database: postgres://a@h/d\nbroker: ${MQ}\n":         0,
+		"database: \"postgres://a:${PW}@h/d\"\ntoken: '@f'\n": 0,
+	} {
+		for mode, want := range map[os.FileMode]int{0o644: want, 0o640: 0, 0o600: 0} {
+			if err := errors.Join(os.WriteFile(name, []byte(text), mode), os.Chmod(name, mode)); err != nil {
+				t.Fatal(err)
+			}
+			f, err := settings.ReadFile(name)
+			if err != nil || len(f.Exposed()) != want {
+				t.Errorf("%q with mode %o: %v, %v", text, mode, f.Exposed(), err)
 			}
 		}
 	}
