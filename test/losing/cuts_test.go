@@ -11,28 +11,32 @@ import (
 
 // Connections are cut in the middle of what they carry: a flush on its way to
 // PostgreSQL, the answer to one, bundles and confirms both ways between the broker
-// and the node, and between the broker and a worker.
+// and the node, a worker, and a client of somebody else's.
 func (r *rig) cutConnections() {
 	const times = 8
 	cuts := []struct {
 		name string
 		by   *proxy.Proxy
 		way  proxy.Way
+		most int // bytes that pass before
 	}{
-		{"in the middle of a flush", r.toPG, proxy.ToServer},
-		{"in the middle of the answer to a flush", r.toPG, proxy.ToClient},
-		{"in the middle of a bundle to the broker", r.toMQ, proxy.ToServer},
-		{"in the middle of a confirm or a report", r.toMQ, proxy.ToClient},
-		{"in the middle of a worker's report", r.workers["one"].toMQ, proxy.ToServer},
-		{"in the middle of a dispatch", r.workers["two"].toMQ, proxy.ToClient},
+		{"in the middle of a flush", r.toPG, proxy.ToServer, 6000},
+		{"in the middle of the answer to a flush", r.toPG, proxy.ToClient, 6000},
+		{"in the middle of a bundle to the broker", r.toMQ, proxy.ToServer, 6000},
+		{"in the middle of a report to the node", r.toMQ, proxy.ToClient, 6000},
+		{"in the middle of a worker's report", r.workers["one"].toMQ, proxy.ToServer, 6000},
+		{"in the middle of a dispatch", r.workers["two"].toMQ, proxy.ToClient, 6000},
+		{"in the middle of a message from outside", r.toOutside, proxy.ToServer, 1000},
+		{"in the middle of the confirm of a message from outside", r.toOutside, proxy.ToClient, 60},
 	}
 	met := map[string]int{}
 	for range times {
 		for _, cut := range cuts {
-			for range 8 { // so that there is something in the middle of which it can be
+			trap := cut.by.CutAfter(cut.way, int64(r.random.IntN(cut.most)))
+			for range 12 { // so that there is something in the middle of which it can be
 				r.load.offer(r.load.any())
 			}
-			hit, sprung := r.hit(cut.by.CutAfter(cut.way, int64(100+r.random.IntN(6000))))
+			hit, sprung := r.hit(trap)
 			cut.by.Disarm()
 			if !sprung {
 				continue // it was quiet for 5 s
@@ -43,7 +47,7 @@ func (r *rig) cutConnections() {
 				met[cut.name]++
 			}
 			r.acknowledgesAgain("requests acknowledged after a cut "+cut.name, back, 5*time.Second)
-			if cut.by != r.toPG { // there the pool connects when it needs to
+			if cut.by != r.toPG && cut.by != r.toOutside { // these connect when they need to
 				await(r.t, "the connection to be there again", func() bool { return cut.by.Connections() >= hit.Connections })
 				r.recovered(r.t, "connected again after a cut "+cut.name, time.Since(back), 0)
 			}

@@ -37,8 +37,8 @@ var phases = []phase{
 func (w *worker) busy() {
 	r := w.rig
 	r.t.Helper()
-	for range 4 * slots {
-		r.load.offer(&offer{Offer: offerOf("lose.again"), ms: 1500, quiet: true})
+	for range 2 * slots {
+		r.load.offer(&offer{Offer: offerOf("lose.again"), ms: 1200, quiet: true})
 	}
 	incarnation := r.known(w.name).Incarnation
 	await(r.t, w.name+" to run something", func() bool { return len(w.look(incarnation).running()) > 0 })
@@ -237,8 +237,8 @@ func (r *rig) restartWorkers() {
 func (r *rig) freezeWorker() {
 	w := r.workers["one"]
 	over := r.harming()
-	for range 4 * slots {
-		r.load.offer(&offer{Offer: offerOf("lose.again"), ms: 15_000})
+	for range 2 * slots {
+		r.load.offer(&offer{Offer: offerOf("lose.again"), ms: 12_000})
 	}
 	incarnation := r.known(w.name).Incarnation
 	var had []token

@@ -52,13 +52,15 @@ type rig struct {
 
 	proxies []*proxy.Proxy // all of them
 
-	port    int // of the node's API
-	data    string
-	node    *supervised
-	toAPI   *proxy.Proxy // before the node, for the load
-	client  *client.Client
-	workers map[string]*worker
-	load    *load
+	port  int // of the node's API
+	data  string
+	node  *supervised
+	toAPI *proxy.Proxy // before the node, for the load
+	// toOutside stands before the broker, for its other clients.
+	toOutside *proxy.Proxy
+	client    *client.Client
+	workers   map[string]*worker
+	load      *load
 	report
 }
 
@@ -137,6 +139,9 @@ func (r *rig) end() {
 	for _, w := range r.standing() {
 		w.stop(r.t)
 	}
+	if r.load != nil {
+		r.load.outside.close()
+	}
 	for _, p := range r.supervised {
 		p.stop(r.t)
 	}
@@ -171,7 +176,8 @@ func (r *rig) serve() {
 	r.toAPI = r.before(r.address())
 	r.client, err = client.New("http://"+r.toAPI.Addr(), strings.TrimSpace(string(content)))
 	must(r.t, err)
-	r.load = &load{client: r.client, random: rand.New(rand.NewPCG(*seed, 0))}
+	r.toOutside = r.before(r.mq.Address())
+	r.load = &load{client: r.client, outside: &outside{url: through(r.t, r.broker, r.toOutside)}, random: rand.New(rand.NewPCG(*seed, 0))}
 	r.ready()
 }
 
@@ -208,7 +214,7 @@ func (r *rig) scenario(main *testing.T, name string, lose func()) {
 // heal makes everything as it is between scenarios.
 func (r *rig) heal() {
 	r.t.Helper()
-	for _, p := range []*proxy.Proxy{r.toPG, r.toMQ, r.toAPI} {
+	for _, p := range []*proxy.Proxy{r.toPG, r.toMQ, r.toAPI, r.toOutside} {
 		heal(p)
 	}
 	must(r.t, r.mq.Start(r.t.Context()))
@@ -247,11 +253,18 @@ func (r *rig) quiesce() {
 	r.t.Helper()
 	left := 0
 	if !eventually(2*patience, func() bool {
-		left = r.query("SELECT (SELECT count(*) FROM execution WHERE finished IS NULL) + (SELECT count(*) FROM event WHERE evaluated IS NULL)")[0]
+		left = r.untaken() + r.query("SELECT (SELECT count(*) FROM execution WHERE finished IS NULL) + (SELECT count(*) FROM event WHERE evaluated IS NULL)")[0]
 		return left == 0
 	}) {
-		r.t.Errorf("waited %s in vain for quiet; %d executions and events are left", 2*patience, left)
+		r.t.Errorf("waited %s in vain for quiet; %d executions, events and messages are left", 2*patience, left)
 	}
+}
+
+// untaken is how many messages from outside the broker confirmed and the node did
+// not store yet.
+func (r *rig) untaken() int {
+	const text = "SELECT count(*) FROM unnest($1::text[]) AS k (key) WHERE NOT EXISTS (SELECT 1 FROM event WHERE payload->>'key' = k.key)"
+	return r.query(text, r.load.taken())[0]
 }
 
 // judge has the checker look at everything since the rig began.
