@@ -70,6 +70,9 @@ func (r *rig) hit(trap <-chan proxy.Hit) (proxy.Hit, bool) {
 	}
 }
 
+// noticed is how long it may take until everybody knows whose lease has ended.
+const noticed = 5 * time.Second
+
 // The node is frozen while a flush is half sent, for longer than its lease. When it
 // goes on it has lost nothing, and nothing is done twice. It answers no worker
 // meanwhile, so that leases of workers may end, too.
@@ -82,6 +85,7 @@ func (r *rig) freezeNode() {
 		node.signal(syscall.SIGCONT)
 		r.acknowledgesAgain("requests acknowledged by a node that was frozen", time.Now(), 0)
 	}
+	pass(noticed)
 }
 
 // freezeInFlush freezes the node and its way to PostgreSQL when a flush is half
@@ -113,13 +117,15 @@ func (r *rig) succeedNode() {
 	r.port, r.data, r.toPG = freePort(r.t), r.data+"-2", r.before(hostOf(r.t, r.database))
 	r.databaseURL = through(r.t, r.database, r.toPG)
 	r.node = r.supervise("successor", r.data, r.address(), "--key", key)
+	r.ended = 0
 	r.toAPI.Aim(r.address())
 	for _, w := range r.workers {
 		w.toAPI.Aim(r.address())
 	}
+	aimed := time.Now()
 	r.ready()
 	r.recovered(r.t, "another node takes over from one that is frozen in the middle of a flush", time.Since(at), 0)
-	r.acknowledgesAgain("requests acknowledged by the node that took over", at, 0)
+	r.acknowledgesAgain("requests acknowledged by the node that took over, after its start", aimed, 0)
 	pass(3 * time.Second)
 	first.retire()
 	way.Thaw()
@@ -131,6 +137,7 @@ func (r *rig) succeedNode() {
 	}
 	r.recovered(r.t, "a node that another took over from ends", time.Since(thawed), 0)
 	r.worksAgain("work begins at the node that took over", r.lines(), time.Now(), 0)
+	pass(noticed)
 }
 
 // offerText offers events with much to store.

@@ -55,6 +55,7 @@ type rig struct {
 	port  int // of the node's API
 	data  string
 	node  *supervised
+	ended int          // how often it did, as far as known
 	toAPI *proxy.Proxy // before the node, for the load
 	// toOutside stands before the broker, for its other clients.
 	toOutside *proxy.Proxy
@@ -270,6 +271,10 @@ func (r *rig) untaken() int {
 // judge has the checker look at everything since the rig began.
 func (r *rig) judge(name string, begun time.Time) {
 	r.t.Helper()
+	if n := r.node.again(); n > r.ended {
+		r.t.Errorf("the node ended %d times, and none of this is a reason to", n-r.ended)
+		r.ended = n
+	}
 	in := r.rows()
 	in.Plan, in.Counts, in.Harm = check.Plan{Offers: 100}, r.counts, r.harm
 	r.judged(r.t, name, begun, in, check.Check(in))
