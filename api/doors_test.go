@@ -149,11 +149,11 @@ func busy(t *testing.T, changes ...func(*api.Config)) (w *apitest.World, own, fo
 	w.Engine.Install = func(api.PackOrder) (packs.Change, error) { return packs.Change{Ref: "demo"}, nil }
 	w.Engine.Remove = func(api.PackOrder) (packs.Change, error) { return packs.Change{Ref: "demo"}, nil }
 	w.Engine.Machines = []api.WorkerView{{Worker: attune.Worker{Name: "w1", State: attune.WorkerAlive}}}
+	w.Engine.Letter = func(_, id string) (messages.DeadLetter, error) { return messages.DeadLetter{ID: id}, nil }
 	w.Engine.Drain = func(string, bool) (api.WorkerView, error) { return w.Engine.Machines[0], nil }
 	w.Engine.Forget = func(string) (api.WorkerView, error) { return w.Engine.Machines[0], nil }
 	w.Engine.Link = func(string, string, []messages.Parcel, time.Duration) ([]messages.Parcel, error) { return nil, nil }
 	w.Engine.Content = func(string, string) ([]byte, error) { return []byte("a tar"), nil }
-	w.Engine.Letter = func(_, id string) (messages.DeadLetter, error) { return messages.DeadLetter{ID: id}, nil }
 	w.Engine.Tree = []messages.ActorView{{Path: "node"}}
 	return w, own, foreign
 }

@@ -17,6 +17,8 @@ type inbox struct {
 	consumers map[messages.Queue]*consumer
 	// refuse, if set, is the error of Publish.
 	refuse error
+	// slow is how long the server takes to hear of a settlement.
+	slow time.Duration
 }
 
 type letter struct {
@@ -58,7 +60,7 @@ func (in *inbox) pump(queue messages.Queue) {
 		l.deliveries++
 		c.unsettled = append(c.unsettled, l)
 		settle := func(back bool) func() {
-			return func() {
+			heard := func() {
 				in.mu.Lock()
 				defer in.mu.Unlock()
 				i := slices.Index(c.unsettled, l)
@@ -70,6 +72,13 @@ func (in *inbox) pump(queue messages.Queue) {
 					in.waiting[queue] = append([]*letter{l}, in.waiting[queue]...)
 				}
 				in.pump(queue)
+			}
+			return func() {
+				if in.slow > 0 {
+					time.AfterFunc(in.slow, heard)
+				} else {
+					heard()
+				}
 			}
 		}
 		c.take(&messages.Delivery{Outside: l.Outside, Exchange: l.exchange, Key: l.key, Deliveries: l.deliveries, Ack: settle(false), Return: settle(true)})
@@ -185,4 +194,14 @@ func (in *inbox) Sift(ctx context.Context, queue messages.Queue, most int, see f
 	defer in.mu.Unlock()
 	in.waiting[queue] = append(left, in.waiting[queue]...)
 	return ctx.Err()
+}
+
+// reconnect loses the connection of a queue's consumer, and finds it again.
+func (in *inbox) reconnect(queue messages.Queue) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	c := in.consumers[queue]
+	in.waiting[queue] = append(c.unsettled, in.waiting[queue]...)
+	c.unsettled = nil
+	in.pump(queue)
 }

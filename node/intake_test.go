@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/actors/intake"
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/persistence/memory"
@@ -339,5 +341,59 @@ func TestMessagesSurviveCrashes(t *testing.T) {
 		if n := len(r.rows.Rows().Executions); n != 300 {
 			t.Errorf("%d executions", n)
 		}
+	})
+}
+
+// While the store is away the broker comes and goes: what is held of connections
+// that were lost does not add up.
+func TestHeldMessagesOfLostConnectionsAreForgotten(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.fault.set(func(method string, _ int) memory.Fault {
+			if method == "Flush" {
+				return memory.Fault{Kind: memory.LostBefore}
+			}
+			return memory.Fault{}
+		})
+		for i := range 300 {
+			r.say("", &messages.ExecutionRequested{Action: "t.run", Dedupe: fmt.Sprint(i)})
+		}
+		for range 10 {
+			time.Sleep(7 * time.Second)
+			r.inbox.reconnect(messages.RequestQueue)
+		}
+		synctest.Wait()
+		var d struct{ Offered, Held int }
+		detail, err := r.Actor(r.Context(), "node/intake")
+		if err != nil || json.Unmarshal(detail.Detail, &d) != nil || d.Offered+d.Held != intake.Prefetch {
+			t.Errorf("%s %v", detail.Detail, err)
+		}
+		r.fault.clear()
+		r.work("w", 5)
+		r.settledAll(time.Minute)
+		r.allOnce(time.Minute)
+		if n := len(r.rows.Rows().Executions); n != 300 {
+			t.Errorf("%d executions", n)
+		}
+	})
+}
+
+// An acknowledgement that is on its way when a node drains still arrives.
+func TestADrainWaitsForAcknowledgements(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.inbox.slow = 100 * time.Millisecond
+		for range 50 {
+			r.publish("execution.requested", messages.Outside{Body: []byte(`{"message_type":"execution.requested","version":1,"payload":{"action":"t.run"}}`)})
+		}
+		synctest.Wait()
+		if err := r.Drain(r.Context()); err != nil {
+			t.Error(err)
+		}
+		if n, stored := r.inbox.left(messages.RequestQueue), len(r.rows.Rows().Executions); n != 0 || stored != 50 {
+			t.Errorf("%d messages come again, %d executions are stored", n, stored)
+		}
+		r.work("w", 1) // so that they end
+		r.restart()
+		r.work("w", 9)
+		r.allOnce(time.Minute)
 	})
 }

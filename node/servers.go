@@ -81,7 +81,7 @@ func OpenServers(ctx context.Context, c ServersConfig) (_ *Opened, err error) {
 	if err != nil {
 		return nil, err
 	}
-	broker, err := rabbitmq.Open(rabbitmq.Config{URL: c.BrokerURL, TLS: c.BrokerTLS, Name: "attune server " + c.Name, Clock: NewClock(), Log: c.Log})
+	broker, err := rabbitmq.Open(rabbitmq.Config{URL: c.BrokerURL, TLS: c.BrokerTLS, Name: "attune server " + c.Name, Clock: NewClock(), Log: c.Log, Prove: true})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}

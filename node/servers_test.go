@@ -180,3 +180,23 @@ func TestAKeyThatIsNamedIsNotMade(t *testing.T) {
 		t.Errorf("a key that is not there: %v", err)
 	}
 }
+
+func TestTheBrokersCountsAreMetrics(t *testing.T) {
+	n := openServers(t, onServers(t, pgtest.URL(t), mqtest.URL(t)))
+	read := func(name, outcome string) (sum float64) {
+		all, err := n.Metrics().Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range all {
+			for _, m := range f.GetMetric() {
+				if labels := m.GetLabel(); f.GetName() == name && (len(labels) == 0 || labels[0].GetValue() == outcome) {
+					sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+				}
+			}
+		}
+		return sum
+	}
+	within(t, 30*time.Second, "the broker is up", func() bool { return read("attune_broker_up", "") == 1 })
+	within(t, 30*time.Second, "the proof of the topology is counted", func() bool { return read("attune_broker_messages_total", "published") > 0 })
+}

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -24,9 +25,11 @@ type Intake struct {
 	inbox         messages.Inbox // nil: nobody outside can reach the broker
 	offer         Offer
 	subscriptions []messages.Subscription
-	pending       map[*entry]bool // everything that is not settled
-	count         [states]int     // of pending
+	pending       map[*entry]bool             // everything that is not settled
+	queues        map[messages.Queue][]*entry // the same by queue, in order, with settled ones among them
+	count         [states]int                 // of pending
 	closing       []*Close
+	leaving       bool // the subscriptions end in a moment
 	closed        bool
 	stored, dead  int64
 	returned      int64
@@ -57,6 +60,11 @@ const (
 	// pause, times the number of the delivery, is how long a message that failed
 	// waits before it is given back.
 	pause = 500 * time.Millisecond
+	// closeWait is how long the subscriptions stand after the last message is
+	// settled. An acknowledgement has no answer, and a server that has some on
+	// their way forgets them with the subscription (measured: 11 of 100 with quorum
+	// queues); what they were for would come again.
+	closeWait = 300 * time.Millisecond
 	// answerWait is how long an answer may take before the message is taken for
 	// what keeps it away.
 	answerWait = 30 * time.Second
@@ -91,6 +99,7 @@ type entry struct {
 
 type (
 	connect   struct{ by *Intake }
+	leave     struct{ by *Intake }
 	delivered struct{ *entry }
 	answered  struct {
 		*entry
@@ -112,7 +121,7 @@ type (
 
 // New is a node's intake. Without an inbox it takes nothing.
 func New(tree *actors.Tree, inbox messages.Inbox, offer Offer) *Intake {
-	return &Intake{tree: tree, inbox: inbox, offer: offer, pending: map[*entry]bool{}}
+	return &Intake{tree: tree, inbox: inbox, offer: offer, pending: map[*entry]bool{}, queues: map[messages.Queue][]*entry{}}
 }
 
 // Kind implements actors.Actor.
@@ -169,6 +178,8 @@ func (i *Intake) Receive(ctx actor.Context) {
 		i.interred(m)
 	case *Close:
 		i.close(m)
+	case *leave:
+		i.leave(m)
 	}
 }
 
@@ -202,6 +213,7 @@ func (i *Intake) unsubscribe() {
 		e.state = settled
 	}
 	clear(i.pending)
+	clear(i.queues)
 	i.count = [states]int{}
 	i.tree.Meters.MessagesHeld.Store(0)
 }
@@ -213,12 +225,27 @@ func (i *Intake) delivered(m *delivered) {
 	if m.of != i || i.closed {
 		return
 	}
+	i.forget(m.queue)
+	i.queues[m.queue] = append(i.queues[m.queue], m.entry)
 	i.pending[m.entry] = true
 	m.state = held
 	i.count[held]++
 	if len(i.closing) == 0 {
 		i.offerIt(m.entry)
 	}
+}
+
+// forget makes room for one more of a queue. The broker's server never has more
+// unsettled than the prefetch: what is beyond is of a connection that was lost,
+// and comes again. Without it an outage of the store in which the broker comes and
+// goes would fill the memory.
+func (i *Intake) forget(queue messages.Queue) {
+	all := slices.DeleteFunc(i.queues[queue], func(e *entry) bool { return e.state == settled })
+	for len(all) >= Prefetch {
+		i.move(all[0], settled)
+		all = all[1:]
+	}
+	i.queues[queue] = all
 }
 
 // move changes where a message stands.
@@ -249,10 +276,23 @@ func (i *Intake) close(m *Close) {
 // closeWhenSettled ends the subscriptions when nothing is under way that could
 // still be acknowledged.
 func (i *Intake) closeWhenSettled() {
-	if len(i.closing) == 0 || !i.closed && i.count[offered]+i.count[buried] > 0 {
+	switch {
+	case len(i.closing) == 0 || i.leaving || i.count[offered]+i.count[buried] > 0:
+	case len(i.subscriptions) == 0:
+		i.leave(&leave{i})
+	default:
+		i.leaving = true
+		tree := i.tree
+		tree.Clock.AfterFunc(closeWait, func() { tree.Tell(tree.Intake, &leave{i}) })
+	}
+}
+
+// leave ends the subscriptions. What they still hold goes to other nodes.
+func (i *Intake) leave(m *leave) {
+	if m.by != i {
 		return
 	}
-	i.closed = true
+	i.closed, i.leaving = true, false
 	i.unsubscribe()
 	for _, m := range i.closing {
 		m.Reply()

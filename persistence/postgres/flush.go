@@ -122,7 +122,7 @@ func (f *flush) whole(places []int) error {
 // server rolled it back for the sake of another one.
 func (f *flush) once(places []int, how func(ctx context.Context, places []int) error) error {
 	for tries := 3; ; tries-- {
-		ctx, cancel := context.WithTimeout(f.ctx, f.s.cfg.Statement+flushGrace)
+		ctx, cancel := context.WithTimeout(f.ctx, f.s.cfg.Statement+f.s.grace)
 		err := f.s.dial(ctx)
 		if err == nil {
 			err = how(ctx, places)
