@@ -124,7 +124,11 @@ func TestTwoWorkersOfOneName(t *testing.T) {
 	await(t, "it to run", func() bool { return d.execution(long).Status == "running" })
 	second := w.start("worker", "start", "--name", "w1", "--data", filepath.Join(w.dir, "of-another"), "--server", d.url, "--token", token)
 	second.says(second.talk, "is refused")
-	time.Sleep(12 * time.Second) //nolint:forbidigo // longer than a lease: the second must not have cost the first its answers
+	began := time.Now()
+	await(t, "the first to be heard for longer than a lease beside the second", func() bool {
+		heard, err := time.Parse(time.RFC3339, fetch[api.WorkerAnswer](d, "/workers/w1", nil).LastHeard)
+		return err == nil && heard.Sub(began) > 12*time.Second
+	})
 	if x := d.execution(long); x.Status != "running" {
 		t.Fatalf("beside a second process it is %s: %+v", x.Status, x.Error)
 	}
@@ -151,7 +155,7 @@ func TestStartingAWorkerWrong(t *testing.T) {
 	w := newWorld(t)
 	w.servers = nil // or the environment would name a broker
 	for _, c := range [][]string{
-		{"worker", "strat"}, {"worker", "start"}, {"worker", "start", "x"}, {"worker", "start", "--server", "http://192.0.2.1:1", "--token", "t"},
+		{"worker", "begin"}, {"worker", "start"}, {"worker", "start", "x"}, {"worker", "start", "--server", "http://192.0.2.1:1", "--token", "t"},
 		{"worker", "start", "--server", "http://127.0.0.1:1"}, {"worker", "start", "--name", "No Name", "--broker", "amqp://x"},
 		{"worker", "start", "--broker", "http://x"}, {"worker", "start", "--broker", "amqp://127.0.0.1:1", "--lease", "1s"},
 		{"worker", "start", "--broker", "amqp://127.0.0.1:1", "--labels", "x"}, {"worker", "start", "--broker", "amqp://127.0.0.1:1", "--packs", w.home},
