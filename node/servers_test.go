@@ -79,10 +79,12 @@ func request(t *testing.T, n *node.Opened) attune.ExecutionID {
 // everything as soon as that ends.
 func TestANodeTakesOverWhenTheLeaseOfAKilledOneEnds(t *testing.T) {
 	c := onServers(t, pgtest.URL(t), "amqp://guest:guest@"+nowhere)
+	began := time.Now()
 	first, err := node.OpenServers(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	usual := time.Since(began) // this machine may be slow
 	var ids []attune.ExecutionID
 	for range 600 { // over more than one partition: 256 requests in a row go to one
 		ids = append(ids, request(t, first))
@@ -108,7 +110,7 @@ func TestANodeTakesOverWhenTheLeaseOfAKilledOneEnds(t *testing.T) {
 	defer store.Close()
 	n := openServers(t, c)
 	within(t, 10*time.Second, "all partitions are the node's", func() bool { return part(n, "partitions").State == api.PartOK })
-	if took := time.Since(killed); took < cluster.LeaseTTL-time.Second || took > cluster.LeaseTTL+time.Second {
+	if took := time.Since(killed); took < cluster.LeaseTTL-time.Second || took > cluster.LeaseTTL+time.Second+usual {
 		t.Errorf("it took %s, and the lease lived %s", took, cluster.LeaseTTL)
 	}
 	for _, id := range ids {
