@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test fuzz check fmt fmt-check vet lint floors race sim mutants bench bench-waiting e2e clean
+.PHONY: help build run demo test fuzz check fmt fmt-check vet lint floors race sim mutants losing bench bench-waiting e2e clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -15,6 +15,14 @@ RACE_EXCLUDE := persistence/sqlite test/sim
 # What to test, and further flags of go test: make test PKG=./rules/... ARGS='-run Explain'
 PKG  ?= ./...
 ARGS ?=
+
+# What attune runs on in make demo and make e2e: embedded, which is attune dev and
+# needs nothing; or servers, which is attune server and a worker on a PostgreSQL and a
+# RabbitMQ: those that are named or run here, else private ones of what is installed.
+BACKEND ?= embedded
+
+# All tests share one pair of servers, where there are any; of a few each starts its own.
+SERVERS = $(if $(filter ./...,$(PKG)),bin/servers)
 
 # How long each fuzz target is fed new inputs, behind all tests and by make fuzz.
 FUZZTIME ?= 5s
@@ -33,11 +41,16 @@ build: ## bin/attune
 run: build ## attune dev, everything in one process, until Ctrl-C
 	exec bin/attune dev
 
-demo: ## one event on its way through a rule to a finished action, and an end
+ifeq ($(BACKEND),servers)
+demo: build
+	go run ./test/demo bin/attune
+else
+demo: ## one event on its way through a rule to a finished action, and an end; BACKEND=servers
 	go run ./cmd/attune demo
+endif
 
-test: bin/testrun ## all tests, with the race detector where there is a C compiler, then 5 s of fuzzing each; says what was left out
-	@bin/testrun -race-exclude '$(RACE_EXCLUDE)' $(if $(ARGS),,-fuzz $(FUZZTIME) -fuzz-exclude '$(FUZZ_EXCLUDE)') $(PKG) -- $(ARGS)
+test: bin/testrun $(SERVERS) ## all tests, with the race detector where there is a C compiler, then 5 s of fuzzing each; says what was left out
+	@$(SERVERS) bin/testrun -race-exclude '$(RACE_EXCLUDE)' $(if $(ARGS),,-fuzz $(FUZZTIME) -fuzz-exclude '$(FUZZ_EXCLUDE)') $(PKG) -- $(ARGS)
 
 fuzz: bin/testrun ## the fuzz targets alone: make fuzz FUZZTIME=60s PKG=./api
 	@bin/testrun -only-fuzz -fuzz $(FUZZTIME) $(PKG)
@@ -74,22 +87,28 @@ endif
 mutants: ## breaks the product on purpose; each break must turn a test red
 	ATTUNE_MUTANTS=1 go test -count=1 -v -timeout 30m ./test/mutants
 
-bench: ## throughput and latency on this machine
-	go run ./test/bench
+losing: ## loses workers, broker, database, queues and connections, on private servers; takes minutes; SEED=N, ARGS='-run /broker'
+	ATTUNE_LOSING=1 go test -count=1 -v -timeout 20m ./test/losing $(or $(ARGS),-run '^TestLosing$$') -args -seed $(or $(SEED),0)
+
+bench: ## throughput and latency on this machine; BACKEND=servers: on PostgreSQL and RabbitMQ
+	go run ./test/bench $(if $(BACKEND),-backend $(BACKEND))
 
 bench-waiting: ## a million executions that wait: memory, start-up, lateness; takes minutes
 	@mkdir -p bin
 	go build -o bin/bench ./test/bench
 	GOMEMLIMIT=1GiB bin/bench -waiting 1000000
 
-e2e: ## the built binary from outside
-	go test -count=1 ./test/e2e/...
+e2e: ## the built binary from outside; BACKEND=servers
+	go test -count=1 -timeout 20m ./test/e2e/... -backend $(BACKEND) $(ARGS)
 
 clean: ## what make has built
 	rm -rf bin
 
 bin/testrun: go.mod $(wildcard internal/testrun/*.go)
 	go build -o $@ ./internal/testrun
+
+bin/servers: go.mod $(wildcard test/servers/*.go internal/servers/*/*.go)
+	go build -o $@ ./test/servers
 
 bin/golangci-lint: tools/go.mod tools/go.sum
 	cd tools && go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -9,6 +9,8 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors"
+	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/messages/rabbitmq"
 	"github.com/attune-automation/attune/persistence"
 )
 
@@ -69,6 +71,10 @@ var (
 	lostDesc    = desc("attune_workers_lost_total", "Workers that were declared lost.")
 	bundlesDesc = desc("attune_bundles_total", "Bundles to workers, by what became of them.", "outcome")
 
+	brokerUpDesc   = desc("attune_broker_up", "1 while the broker takes messages.")
+	carriedDesc    = desc("attune_broker_messages_total", "Messages of RabbitMQ, by what became of them.", "outcome")
+	reconnectsDesc = desc("attune_broker_reconnects_total", "Connections to RabbitMQ that stood and broke.")
+
 	messagesDesc = desc("attune_messages_total", "Messages from outside, by how they were settled.", "outcome")
 	heldDesc     = desc("attune_messages_held", "Messages from outside that wait for the node.")
 	doubtedDesc  = desc("attune_announcement_losses_total", "Times the broker may have lost announcements, which were made again.")
@@ -94,7 +100,7 @@ var (
 func (m *nodeMetrics) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{actorsDesc, mailboxDesc, oldestDesc, restartsDesc, panicsDesc,
 		eventsDesc, evaluationsDesc, enforcementsDesc, endedDesc, announcedDesc, admissionDesc, queuedDesc, ranDesc,
-		windowDesc, waitingDesc, overdueDesc, liveDesc, slotsDesc, takenDesc, lostDesc, bundlesDesc, messagesDesc, heldDesc, doubtedDesc, outputPendingDesc, outputDesc,
+		windowDesc, waitingDesc, overdueDesc, liveDesc, slotsDesc, takenDesc, lostDesc, bundlesDesc, brokerUpDesc, carriedDesc, reconnectsDesc, messagesDesc, heldDesc, doubtedDesc, outputPendingDesc, outputDesc,
 		pendingDesc, flushDesc, failuresDesc, commitsDesc, rowsDesc, bytesDesc,
 		prunedDesc, agedDesc, passedDesc, drainingDesc} {
 		c <- d
@@ -123,6 +129,7 @@ func (m *nodeMetrics) Collect(to chan<- prometheus.Metric) {
 	c.actors(n)
 	c.outcomes(n)
 	c.queues(n)
+	c.broker(n)
 	c.store(n)
 	c.retention(n)
 	draining := 0.0
@@ -197,6 +204,21 @@ func (c sample) queues(n *Node) {
 	c.gauge(outputPendingDesc, float64(m.OutputPending.Load()))
 	c.counter(outputDesc, m.OutputStored.Load(), "stored")
 	c.counter(outputDesc, m.OutputDropped.Load(), "dropped")
+}
+
+func (c sample) broker(n *Node) {
+	up := 1.0
+	if link, ok := n.parts.Broker.(messages.Linked); ok && !link.Up() {
+		up = 0
+	}
+	c.gauge(brokerUpDesc, up)
+	if b, ok := n.parts.Broker.(*rabbitmq.Broker); ok {
+		s := b.Stats()
+		for outcome, count := range map[string]uint64{"published": s.Published, "delivered": s.Delivered, "lost": s.Lost, "returned": s.Returned, "unreadable": s.Unreadable} {
+			c.counter(carriedDesc, int64(count), outcome)
+		}
+		c.counter(reconnectsDesc, int64(s.Reconnects))
+	}
 }
 
 func (c sample) store(n *Node) {

@@ -154,10 +154,10 @@ func (s *packShelf) provide(ctx context.Context, ref, content, at string) error 
 // put unpacks an archive beside the others and then shows it whole.
 func (s *packShelf) put(archive []byte, ref, content, at string) error {
 	switch have, err := packs.ContentOf(archive); {
-	case err != nil:
+	case attune.KindOf(err) == attune.TooLarge:
 		return err
-	case have != content: // it may have been cut or changed on its way
-		return attune.NewError(attune.Unavailable, "other_content", "what was sent as the pack "+ref+" has another content")
+	case err != nil || have != content: // it may have been cut or changed on its way
+		return &attune.Error{Kind: attune.Unavailable, Code: "other_content", Message: "what was sent as the pack " + ref + " has another content", Cause: err}
 	}
 	part, err := os.MkdirTemp(s.dir, fetching+"*")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,13 @@ type rig struct {
 	fault   hook[func(method string, call int) memory.Fault]
 	lose    hook[func(exchange messages.Exchange, key string, m any) bool] // which messages get lost
 
+	// cut is while the broker's server is away from everybody.
+	cut atomic.Bool
+	// via makes what a worker speaks through; nil is the broker.
+	via func(name string, mono func() time.Duration) messages.Broker
+	// lease is that of the next worker; zero is the default.
+	lease time.Duration
+
 	// maxLive and warm are the node's, from its next start on.
 	maxLive, warm int
 	statuses      bool // announced too
@@ -72,6 +80,7 @@ type process struct {
 	journal *journal.Memory
 	slots   int
 	starts  int
+	way     messages.Broker // of its own, or nil
 }
 
 // inBubble runs a test in virtual time on a node that takes work.
@@ -99,6 +108,7 @@ func newRig(t *testing.T) *rig {
 		}
 		return brokermemory.Passes
 	})
+	r.broker = linked{r.broker, &r.cut}
 	if _, err := r.broker.Subscribe(messages.Executions, "#", r.hear); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +213,12 @@ func (r *rig) startWorker(name string, slots int) {
 		p.journal, p.starts = before.journal, before.starts
 	}
 	var err error
-	p.Worker, err = worker.New(worker.Config{Name: name, Slots: slots, Broker: r.broker, Clock: database{}, Mono: p.machine.mono, Journal: p.journal,
+	broker := r.broker
+	if r.via != nil {
+		p.way = r.via(name, p.machine.mono)
+		broker = p.way
+	}
+	p.Worker, err = worker.New(worker.Config{Name: name, Slots: slots, Broker: broker, Lease: r.lease, Clock: database{}, Mono: p.machine.mono, Journal: p.journal,
 		Keeper: p.machine, Log: r.log, Open: r.box.Open,
 		Runners: map[string]worker.Runner{"timed": timed{p.machine, false}, "pure": timed{p.machine, true}, "parrot": parrot{}},
 		NewIncarnation: func() string {
@@ -224,6 +239,11 @@ func (r *rig) startWorker(name string, slots int) {
 func (r *rig) kill(name string) {
 	r.workers[name].Stop()
 	r.machines[name].killAll()
+	if way := r.workers[name].way; way != nil {
+		if err := way.Close(); err != nil {
+			r.Errorf("close the way of %s: %v", name, err)
+		}
+	}
 }
 
 // workerNamed is the node's view of a worker; zero when it has none.

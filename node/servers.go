@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"os"
@@ -20,6 +21,9 @@ type ServersConfig struct {
 	OpenConfig
 	// Database and BrokerURL are where the servers are.
 	Database, BrokerURL string
+	// BrokerTLS is how the broker is verified at amqps://; nil is by the
+	// authorities of the system.
+	BrokerTLS *tls.Config
 	// KeyFile is a file of [ReadKeys]; empty is the key of the data folder, which
 	// is made where there is none.
 	KeyFile string
@@ -77,7 +81,7 @@ func OpenServers(ctx context.Context, c ServersConfig) (_ *Opened, err error) {
 	if err != nil {
 		return nil, err
 	}
-	broker, err := rabbitmq.Open(rabbitmq.Config{URL: c.BrokerURL, Name: "attune server " + c.Name, Clock: NewClock(), Log: c.Log})
+	broker, err := rabbitmq.Open(rabbitmq.Config{URL: c.BrokerURL, TLS: c.BrokerTLS, Name: "attune server " + c.Name, Clock: NewClock(), Log: c.Log, Prove: true})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}

@@ -42,6 +42,8 @@ type WorkerConfig struct {
 	Servers []string
 	Client  *http.Client
 	Token   string
+	// CA is a file of authorities that actions verify the servers by; or empty.
+	CA string
 	// Packs are folders of packs, or folders of those, that are used as they
 	// stand, before what the servers have.
 	Packs []string
@@ -101,7 +103,7 @@ func OpenWorker(c WorkerConfig) (_ *Worker, err error) {
 		lease: c.Lease, keeperArgs: c.KeeperArgs, mode: c.Mode, limits: c.Limits, allowHTTP: c.AllowHTTP, log: c.Log}
 	shop.incarnation = w.newIncarnation(c.Name)
 	if len(c.Servers) > 0 {
-		shop.apiURL = c.Servers[0]
+		shop.apiURL, shop.apiCA = c.Servers[0], c.CA
 	}
 	if w.shelf, err = openShelf(c); err != nil {
 		return nil, err

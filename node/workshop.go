@@ -33,7 +33,9 @@ type workshop struct {
 	packs  worker.Packs
 	lease  time.Duration
 	// apiURL is told to actions; may be empty.
-	apiURL     string
+	apiURL string
+	// apiCA is a file of authorities that they verify the API by; or empty.
+	apiCA      string
 	keeperArgs []string
 	mode       keeper.Mode
 	limits     attune.Resources
@@ -51,7 +53,11 @@ func (s workshop) start(c *closers) (*worker.Worker, error) {
 		return nil, err
 	}
 	c.add(func(context.Context) error { return book.Close() })
-	processes := runners.NewProcesses(runners.ProcessConfig{Dir: s.dir, Args: s.keeperArgs, Mode: s.mode, Env: runners.Environment(),
+	env := runners.Environment()
+	if s.apiCA != "" {
+		env = append(env, "ATTUNE_CA="+s.apiCA)
+	}
+	processes := runners.NewProcesses(runners.ProcessConfig{Dir: s.dir, Args: s.keeperArgs, Mode: s.mode, Env: env,
 		APIURL: s.apiURL, Limits: s.limits, Log: s.log})
 	c.add(processes.Close)
 	requests := runners.NewHTTP(runners.HTTPConfig{Allow: s.allowHTTP, Clock: s.clock, Mono: boottime})

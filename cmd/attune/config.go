@@ -45,6 +45,7 @@ func (p *program) configCheckCommand() *cobra.Command {
 					k.Settings++
 				}
 			}
+			p.warn(file.Exposed())
 			return p.showCheckedConfig(k)
 		},
 	}

@@ -78,11 +78,17 @@ func (p *program) configure(c *cobra.Command) error {
 	}
 	if file != nil {
 		fmt.Fprintln(p.talk, "configuration:", file.Name)
+		p.warn(file.Exposed())
 	}
-	for _, f := range p.misspelt() {
+	p.warn(p.misspelt())
+	return nil
+}
+
+// warn tells what is dubious and stops nobody.
+func (p *program) warn(faults []attune.Fault) {
+	for _, f := range faults {
 		fmt.Fprintln(p.talk, "warning:", f)
 	}
-	return nil
 }
 
 // settingsOf is the name by which the table of settings knows a command, or

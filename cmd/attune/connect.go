@@ -1,8 +1,11 @@
 package main
 
 import (
+	"os"
+
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/api/client"
+	"github.com/attune-automation/attune/messages/https"
 )
 
 // connect finds server and token: flags, then environment, then, within an
@@ -45,5 +48,35 @@ func (p *program) connect() (*client.Client, error) {
 				Try: "attune dev starts one; --server URL or ATTUNE_SERVER names one"}
 		}
 	}
-	return client.New(server, token)
+	cl, err := client.New(server, token)
+	if err != nil {
+		return nil, err
+	}
+	return cl, p.trust(cl)
+}
+
+// trust has the client trust the authorities in the file that the environment
+// names, besides those of the system.
+func (p *program) trust(cl *client.Client) error {
+	file := p.env("ATTUNE_CA")
+	if file == "" {
+		return nil
+	}
+	ca, err := readAuthorities(file)
+	if err != nil {
+		return err
+	}
+	roots, err := https.Authorities(ca)
+	if err == nil {
+		cl.Trust(roots)
+	}
+	return err
+}
+
+func readAuthorities(file string) ([]byte, error) {
+	ca, err := os.ReadFile(file) //nolint:gosec // the operator's own
+	if err != nil {
+		return nil, &attune.Error{Kind: attune.Invalid, Code: "no_certificate", Message: "the file of authorities cannot be read", Where: file, Cause: err, Try: "--ca FILE or ATTUNE_CA, in PEM"}
+	}
+	return ca, nil
 }

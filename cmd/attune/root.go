@@ -65,7 +65,8 @@ func (p *program) root() *cobra.Command {
 		p.devCommand(), p.serverCommand(), p.demoCommand(), p.runCommand(), p.traceCommand(), p.versionCommand(),
 		p.eventCommand(), p.enforcementCommand(), p.executionCommand(),
 		p.actionCommand(), p.ruleCommand(), p.triggerCommand(), p.packCommand(), p.workerCommand(), p.actorCommand(),
-		p.deadLetterCommand(), p.tokenCommand(), p.auditCommand(), p.adminCommand(), p.configCommand(),
+		p.deadLetterCommand(), p.tokenCommand(), p.auditCommand(), p.adminCommand(),
+		p.configCommand(),
 	)
 	p.settle(root)
 	return root

@@ -24,6 +24,9 @@ type serverOptions struct {
 	// Database and Broker are the URLs of PostgreSQL and RabbitMQ, with
 	// passwords.
 	Database, Broker string
+	// CA is a file of authorities that the broker is verified by, besides those of
+	// the system; or empty.
+	CA string
 	// Key is the file of the key; empty is the one in the data folder.
 	Key string
 	// AnnounceStatuses announces every change of status, not only ends.
@@ -49,6 +52,7 @@ func (p *program) serverCommand() *cobra.Command {
 	f.StringVar(&o.Name, "name", "", "name of the node")
 	f.StringVar(&o.Database, "database", "", "URL of PostgreSQL")
 	f.StringVar(&o.Broker, "broker", "", "URL of RabbitMQ")
+	f.StringVar(&o.CA, "ca", "", "file of authorities")
 	f.StringVar(&o.Key, "key", "", "file of the key")
 	f.StringVar(&o.TLS.Certificate, "tls-cert", "", "file of the certificate")
 	f.StringVar(&o.TLS.Key, "tls-key", "", "file of the certificate's private key")
@@ -91,10 +95,21 @@ var nodeName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
 // runServer runs a node on PostgreSQL and RabbitMQ until ctx ends, then drains it.
 func runServer(ctx context.Context, o serverOptions) error {
 	o.Reload = true
+	var ca []byte
+	var err error
+	if o.CA != "" {
+		if ca, err = readAuthorities(o.CA); err != nil {
+			return err
+		}
+	}
+	secure, err := brokerTLS(o.Broker, ca)
+	if err != nil {
+		return err
+	}
 	return runNode(ctx, o.nodeOptions, func(ctx context.Context, at site) (running, error) {
 		n, err := node.OpenServers(ctx, node.ServersConfig{OpenConfig: node.OpenConfig{Name: o.Name, Data: o.Data, Packs: []*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")},
 			Folders: folders(o.nodeOptions), PacksChanged: tellChanges(o.Streams.talk), MaxLive: o.MaxLive, Keep: o.Keep, AnnounceStatuses: o.AnnounceStatuses, Version: versionText(), Log: at.log, Traces: at.spans.node()},
-			Database: o.Database, BrokerURL: o.Broker, KeyFile: o.Key, Migrate: o.Migrate, Waits: at.waits})
+			Database: o.Database, BrokerURL: o.Broker, BrokerTLS: secure, KeyFile: o.Key, Migrate: o.Migrate, Waits: at.waits})
 		if err != nil {
 			return running{}, err
 		}

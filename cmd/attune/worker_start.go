@@ -16,12 +16,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/cmd/attune/settings"
 	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/messages/https"
 	"github.com/attune-automation/attune/messages/rabbitmq"
 	"github.com/attune-automation/attune/node"
+	"github.com/attune-automation/attune/packs"
 )
 
 // workerOptions are the flags of attune worker start, defaults applied.
@@ -131,6 +131,9 @@ func (o *workerOptions) check(p *program) error {
 	default:
 		return usage("--log-format "+o.LogFormat+" is no format of logs", "--log-format auto|json|text")
 	}
+	if _, err := packs.FoldersIn(o.Packs...); err != nil {
+		return err
+	}
 	data, err := dataFolder(p.data, p.env)
 	if err != nil {
 		return err
@@ -155,11 +158,14 @@ func runWorker(ctx context.Context, o workerOptions) error {
 	var ca []byte
 	var err error
 	if o.CA != "" {
-		if ca, err = os.ReadFile(o.CA); err != nil {
-			return &attune.Error{Kind: attune.Invalid, Code: "no_certificate", Message: "the file of authorities cannot be read", Where: o.CA, Cause: err, Try: "--ca FILE, in PEM"}
+		if ca, err = readAuthorities(o.CA); err != nil {
+			return err
+		}
+		if o.CA, err = filepath.Abs(o.CA); err != nil {
+			return err
 		}
 	}
-	c := node.WorkerConfig{Name: o.Name, Data: o.Data, Slots: o.Slots, Labels: o.Labels, Zone: o.Zone, Servers: o.Servers, Token: o.Token,
+	c := node.WorkerConfig{Name: o.Name, Data: o.Data, Slots: o.Slots, Labels: o.Labels, Zone: o.Zone, Servers: o.Servers, Token: o.Token, CA: o.CA,
 		Packs: o.Packs, Lease: o.Lease, KeeperArgs: []string{keeperWord}, Limits: o.Limits, AllowHTTP: o.AllowHTTP, Log: log}
 	if c.Client, err = https.NewClient(ca); err != nil {
 		return err
@@ -188,19 +194,28 @@ func runWorker(ctx context.Context, o workerOptions) error {
 
 // openBroker begins to look for the broker, which need not be there.
 func (o *workerOptions) openBroker(ca []byte, log *slog.Logger) (messages.Broker, error) {
-	c := rabbitmq.Config{URL: o.Broker, Name: "worker " + o.Name, Clock: node.NewClock(), Log: log}
-	if len(ca) > 0 {
-		u, err := url.Parse(o.Broker)
-		if err != nil {
-			return nil, usage("--broker is no URL", "--broker amqps://USER@HOST/VHOST") // without the password in it
-		}
-		roots, err := https.Authorities(ca)
-		if err != nil {
-			return nil, err
-		}
-		c.TLS = &tls.Config{RootCAs: roots, ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+	secure, err := brokerTLS(o.Broker, ca)
+	if err != nil {
+		return nil, err
 	}
-	return rabbitmq.Open(c)
+	return rabbitmq.Open(rabbitmq.Config{URL: o.Broker, Name: "worker " + o.Name, Clock: node.NewClock(), Log: log, TLS: secure})
+}
+
+// brokerTLS verifies a broker by authorities besides those of the system; without
+// any it is nil, the transport's own way.
+func brokerTLS(broker string, ca []byte) (*tls.Config, error) {
+	if len(ca) == 0 {
+		return nil, nil //nolint:nilnil // the transport takes nil for its own way
+	}
+	u, err := url.Parse(broker)
+	if err != nil {
+		return nil, usage("--broker is no URL", "--broker amqps://USER@HOST/VHOST") // without the password in it
+	}
+	roots, err := https.Authorities(ca)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{RootCAs: roots, ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}, nil
 }
 
 // banner tells the operator what the worker is and what to type next.
@@ -218,11 +233,14 @@ func (o *workerOptions) banner(w *node.Worker) {
 	if len(o.Servers) == 0 {
 		fmt.Fprintln(out, "  server      none: while the broker is away the worker is not heard, and packs come from folders only")
 	}
-	packs := "those of the servers"
-	if refs := w.PackRefs(); len(refs) > 0 {
-		packs = strings.Join(refs, ", ") + "; the rest are " + packs
+	from := "those of the servers"
+	if len(o.Servers) == 0 {
+		from = "none"
 	}
-	fmt.Fprintf(out, "  packs       %s\n", packs)
+	if refs := w.PackRefs(); len(refs) > 0 {
+		from = strings.Join(refs, ", ") + "; besides " + from
+	}
+	fmt.Fprintf(out, "  packs       %s\n", from)
 	if o.Key == "" {
 		fmt.Fprintln(out, "  secrets     none can be opened: actions with secret parameters are refused here (--key FILE)")
 	}

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t testing.TB) messages.Broker, settle func()) {
 		test func(*bench)
 	}{
 		{"a direct exchange reaches the key and no other", direct},
+		{"two subscriptions to one key both get every message", both},
 		{"a fan-out exchange reaches everybody", fanOut},
 		{"a topic exchange takes patterns", topic},
 		{"messages of one subscription arrive in order, one at a time", order},
@@ -105,6 +106,16 @@ func direct(b *bench) {
 	b.expect(one, "first")
 	b.expect(two, "second")
 	b.expect(other, "third")
+}
+
+// both: two processes may have one worker's name, and each must hear that.
+func both(b *bench) {
+	one, _ := b.subscribe(messages.ToWorkers, "w")
+	two, _ := b.subscribe(messages.ToWorkers, "w")
+	b.send(messages.ToWorkers, "w", "first")
+	b.send(messages.ToWorkers, "w", "second")
+	b.expect(one, "first", "second")
+	b.expect(two, "first", "second")
 }
 
 func fanOut(b *bench) {

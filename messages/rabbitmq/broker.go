@@ -20,6 +20,7 @@ type Broker struct {
 	main      *sender
 	bulk      *sender // output, on a connection of its own
 	probes    probes
+	bell      bell // rung when a connection comes or goes
 	confirmed confirmed
 
 	links     sync.WaitGroup
@@ -44,7 +45,6 @@ func Open(config Config) (*Broker, error) {
 		return nil, err
 	}
 	b := &Broker{config: config, own: map[*consumer]*bundles{}}
-	b.arrivals.changed = make(chan struct{})
 	b.confirmed.turn = make(chan struct{}, 1)
 	b.subscriptions, b.endConsumers = context.WithCancel(context.Background())
 	b.connections, b.endLinks = context.WithCancel(context.Background())
@@ -58,6 +58,9 @@ func Open(config Config) (*Broker, error) {
 		return nil
 	}})
 	b.link(&link{name: "out", serve: b.main.serve, block: b.main.block})
+	if config.Prove {
+		b.links.Go(func() { b.keepProving(b.connections) })
+	}
 	return b, nil
 }
 
@@ -76,7 +79,7 @@ func (b *Broker) Send(exchange messages.Exchange, key string, m any) error {
 	if _, ok := messages.Topology[exchange]; !ok {
 		return attune.NewError(attune.Invalid, "unknown_exchange", string(exchange)+" is not an exchange")
 	}
-	o := outgoing{exchange: exchange, key: key, sent: time.Now()}
+	o := outgoing{exchange: exchange, key: key, sent: b.config.Clock.Now()}
 	if outside, ok := m.(messages.Outside); ok {
 		o.Outside = outside
 	} else {
@@ -162,14 +165,16 @@ func (b *Broker) Sync(ctx context.Context) error {
 func (b *Broker) Up() bool { return b.arrivals.up() && b.main.up() }
 
 // Close ends all subscriptions, waits until no deliver is under way, and writes
-// what was sent before, as far as that takes no longer than 2 s. It may be
-// called twice, but not from within deliver.
+// what was sent before. A server that does not answer delays it by a few seconds
+// at most. It may be called twice, but not from within deliver.
 func (b *Broker) Close() error {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
 	b.endConsumers()
+	hurry := time.AfterFunc(closeTime, b.endLinks)
 	b.consumers.Wait()
+	hurry.Stop()
 	b.endLinks()
 	b.links.Wait()
 	return nil
@@ -177,17 +182,16 @@ func (b *Broker) Close() error {
 
 // arrivals is the connection that consumers use, nil while there is none.
 type arrivals struct {
-	mu      sync.Mutex
-	conn    *amqp.Connection
-	changed chan struct{} // closed and replaced when conn changes
+	bell bell
+	mu   sync.Mutex
+	conn *amqp.Connection
 }
 
 func (a *arrivals) set(conn *amqp.Connection) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.conn = conn
-	close(a.changed)
-	a.changed = make(chan struct{})
+	a.mu.Unlock()
+	a.bell.ring()
 }
 
 func (a *arrivals) up() bool {
@@ -199,8 +203,9 @@ func (a *arrivals) up() bool {
 // wait is the connection that stands, or nil when ctx is done.
 func (a *arrivals) wait(ctx context.Context) *amqp.Connection {
 	for ctx.Err() == nil {
+		changed := a.bell.heard()
 		a.mu.Lock()
-		conn, changed := a.conn, a.changed
+		conn := a.conn
 		a.mu.Unlock()
 		if conn != nil && !conn.IsClosed() {
 			return conn

@@ -20,14 +20,19 @@ type Config struct {
 	// TLS is for amqps://; nil trusts the system's authorities and expects the
 	// URL's host.
 	TLS *tls.Config
-	// Clock gives the times in [Stats].
+	// Clock gives the times in [Stats], and the age of what waits.
 	Clock attune.Clock
 	// Log gets what happens to connections; nil is silence.
 	Log *slog.Logger
 
+	// Prove lets the broker prove the topology by itself whenever it has come up,
+	// and complain in the log: for nodes. A worker's user need not be allowed to
+	// make the queues for the outside.
+	Prove bool
+
 	// Heartbeat is how often the two sides show that they are there, 5 s by
-	// default. A connection that is silent twice as long, and a second, is over.
-	// Too small ends connections of a busy server; too big notices a dead one
+	// default. A connection that is silent for one and a half times as long is
+	// over. Too small ends connections of a busy server; too big notices a dead one
 	// late.
 	Heartbeat time.Duration
 	// LeastWait and MostWait bound the wait before a connection is tried again:

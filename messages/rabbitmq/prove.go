@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -25,6 +27,12 @@ import (
 // told. One to the dead letters, which nobody may take from for long, expires at
 // once; in the other queues it would be a dead letter then, and waits.
 func (b *Broker) Prove(ctx context.Context) error {
+	err := b.prove(ctx)
+	b.stats.proven.Store(err == nil)
+	return err
+}
+
+func (b *Broker) prove(ctx context.Context) error {
 	if err := b.standing(ctx); err != nil {
 		return unproven("a connection", err)
 	}
@@ -62,16 +70,54 @@ func unproven(what string, err error) error {
 
 // standing waits for both connections.
 func (b *Broker) standing(ctx context.Context) error {
-	for !b.Up() {
-		pause(ctx, b.config.LeastWait)
-		if err := ctx.Err(); err != nil {
-			return errors.Join(errAway, err)
-		}
-		if b.connections.Err() != nil {
+	for {
+		changed := b.bell.heard()
+		switch {
+		case b.connections.Err() != nil:
 			return errClosed
+		case ctx.Err() != nil:
+			return errors.Join(errAway, ctx.Err())
+		case b.Up():
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		case <-b.connections.Done():
 		}
 	}
-	return nil
+}
+
+// The times of keepProving: subscriptions have proveAfter to come up, a proof
+// may take proveTime, and one that failed is repeated.
+const (
+	proveAfter = time.Second
+	proveTime  = 20 * time.Second
+	proveAgain = 30 * time.Second
+)
+
+// keepProving proves the topology after each time that the connections came up.
+func (b *Broker) keepProving(ctx context.Context) {
+	for b.standing(ctx) == nil {
+		changed := b.bell.heard()
+		pause(ctx, proveAfter)
+		limited, cancel := context.WithTimeout(ctx, proveTime)
+		err := b.Prove(limited)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			b.config.Log.Info("broker topology proven")
+			select {
+			case <-ctx.Done():
+			case <-changed:
+			}
+		case b.Up():
+			b.config.Log.Error("the broker cannot be used as it is", slog.String("error", err.Error()))
+			pause(ctx, proveAgain)
+		}
+	}
 }
 
 // probed are the subscriptions that a probe can be sent to.

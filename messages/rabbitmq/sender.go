@@ -95,8 +95,12 @@ func (s *sender) connection() *amqp.Connection {
 
 func (s *sender) block(blocked bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	was := s.blocked
 	s.blocked = blocked
+	s.mu.Unlock()
+	if was != blocked {
+		s.broker.changed()
+	}
 }
 
 // prove waits until the server has taken all that was put before.
@@ -149,12 +153,20 @@ func (s *sender) serve(ctx context.Context, conn *amqp.Connection, socket *socke
 		}
 		counting.Wait()
 	}()
-	var last time.Time
-	var proofs []chan error
+	var last time.Time // of a proof
+	var asked []chan error
+	defer func() { answer(asked, errAway) }()
 	for {
 		select {
 		case <-ctx.Done():
-			return s.finish(ch, socket)
+			if s.broker.connections.Err() == nil { // the connection is over
+				return nil
+			}
+			if asked, err = s.write(ch, socket, asked); err == nil {
+				err = s.finish(ch, asked)
+				asked = nil
+			}
+			return err
 		case fault := <-faults:
 			if fault == nil {
 				return amqp.ErrClosed
@@ -162,12 +174,10 @@ func (s *sender) serve(ctx context.Context, conn *amqp.Connection, socket *socke
 			return fault
 		case <-s.wake:
 		}
-		var err error
-		if proofs, err = s.write(ch, socket, proofs); err != nil {
-			answer(proofs, errAway)
+		if asked, err = s.write(ch, socket, asked); err != nil {
 			return err
 		}
-		if len(proofs) == 0 {
+		if len(asked) == 0 {
 			continue
 		}
 		if left := proofEvery - time.Since(last); left > 0 {
@@ -175,39 +185,37 @@ func (s *sender) serve(ctx context.Context, conn *amqp.Connection, socket *socke
 			continue
 		}
 		last = time.Now()
-		if err := s.proof(ch, proofs); err != nil {
+		if err = s.proof(ch); err != nil {
 			return err
 		}
-		proofs = proofs[:0]
+		answer(asked, nil)
+		asked = asked[:0]
 	}
 }
 
-// finish writes what is left, when the broker closes.
-func (s *sender) finish(ch *amqp.Channel, socket *socket) error {
-	proofs, err := s.write(ch, socket, nil)
-	if err == nil && len(proofs) > 0 {
-		return s.proof(ch, proofs)
-	}
-	answer(proofs, errClosed)
-	if err != nil {
-		return err
+// finish ends in order, when the broker closes: the server has all that was
+// written.
+func (s *sender) finish(ch *amqp.Channel, asked []chan error) error {
+	if len(asked) > 0 {
+		if err := s.proof(ch); err != nil {
+			answer(asked, errAway)
+			return err
+		}
+		answer(asked, nil)
 	}
 	return ch.Close()
 }
 
 // proof is a call that the server answers after it has routed all that was
 // published on the channel before.
-func (s *sender) proof(ch *amqp.Channel, proofs []chan error) error {
+func (s *sender) proof(ch *amqp.Channel) error {
 	err := ch.ExchangeDeclarePassive(string(messages.Executions), kinds[messages.Topic], true, false, false, false, nil)
-	if err != nil {
-		answer(proofs, errAway)
-		return err
+	if err == nil {
+		s.mu.Lock()
+		s.unproven = false
+		s.mu.Unlock()
 	}
-	s.mu.Lock()
-	s.unproven = false
-	s.mu.Unlock()
-	answer(proofs, nil)
-	return nil
+	return err
 }
 
 func answer(waiters []chan error, err error) {
@@ -216,20 +224,20 @@ func answer(waiters []chan error, err error) {
 	}
 }
 
-// write publishes all that waits, and returns who waits for a proof of it.
-func (s *sender) write(ch *amqp.Channel, socket *socket, proofs []chan error) ([]chan error, error) {
+// write publishes all that waits, and adds those who asked for a proof of it.
+func (s *sender) write(ch *amqp.Channel, socket *socket, asked []chan error) ([]chan error, error) {
 	s.mu.Lock()
 	batch := s.queue
 	s.queue, s.spare, s.bytes = s.spare[:0], nil, 0
-	proofs = append(proofs, s.waiters...)
+	asked = append(asked, s.waiters...)
 	s.waiters = s.waiters[:0]
 	s.unproven = s.unproven || len(batch) > 0
 	s.mu.Unlock()
 	if len(batch) == 0 {
-		return proofs, nil
+		return asked, nil
 	}
 	socket.cork()
-	now := time.Now()
+	now := s.broker.config.Clock.Now()
 	for i := range batch {
 		o := &batch[i]
 		if now.Sub(o.sent) > queuedAtMost {
@@ -239,12 +247,12 @@ func (s *sender) write(ch *amqp.Channel, socket *socket, proofs []chan error) ([
 		mandatory := messages.Topology[o.exchange] == messages.Direct // counted when returned
 		if err := ch.Publish(string(o.exchange), o.key, mandatory, false, publishing(&o.Outside, amqp.Transient)); err != nil {
 			s.lose(len(batch)-i, true)
-			return proofs, err
+			return asked, err
 		}
 		s.broker.stats.published.Add(1)
 	}
 	if err := socket.uncork(); err != nil {
-		return proofs, err
+		return asked, err
 	}
 	clear(batch)
 	s.mu.Lock()
@@ -252,7 +260,7 @@ func (s *sender) write(ch *amqp.Channel, socket *socket, proofs []chan error) ([
 		s.spare = batch
 	}
 	s.mu.Unlock()
-	return proofs, nil
+	return asked, nil
 }
 
 // mostSpare is the longest emptied batch that is kept for use again.

@@ -13,7 +13,6 @@ import (
 // arrive minutes after we gave it up.
 type socket struct {
 	net.Conn
-	silence time.Duration // after that much of it the connection is over
 
 	mu      sync.Mutex
 	corked  bool
@@ -23,7 +22,7 @@ type socket struct {
 // mostCorked is how much is held together at most.
 const mostCorked = 64 << 10
 
-func dialSocket(ctx context.Context, network, address string, silence time.Duration) (*socket, error) {
+func dialSocket(ctx context.Context, network, address string) (*socket, error) {
 	d := net.Dialer{Timeout: connectTime}
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
@@ -37,19 +36,11 @@ func dialSocket(ctx context.Context, network, address string, silence time.Durat
 		conn.Close()
 		return nil, err
 	}
-	return &socket{Conn: conn, silence: silence}, nil
+	return &socket{Conn: conn}, nil
 }
 
 // connectTime is the most a connection and its handshake may take.
 const connectTime = 10 * time.Second
-
-// SetReadDeadline is how the library waits for three heartbeats: too long.
-func (s *socket) SetReadDeadline(t time.Time) error {
-	if soon := time.Now().Add(s.silence); t.After(soon) {
-		t = soon
-	}
-	return s.Conn.SetReadDeadline(t)
-}
 
 // Write implements net.Conn.
 func (s *socket) Write(p []byte) (int, error) {

@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -24,6 +25,8 @@ type Stats struct {
 	// server takes nothing for want of memory or disk.
 	Up, Blocked bool
 	Since       time.Time
+	// Proven means that the last [Broker.Prove] succeeded.
+	Proven bool
 	// Waiting is what the buffers hold.
 	Waiting, WaitingBytes int
 }
@@ -31,6 +34,7 @@ type Stats struct {
 type counters struct {
 	published, delivered, lost, returned, unreadable, reconnects, resubscribed atomic.Uint64
 	since                                                                      atomic.Pointer[time.Time]
+	proven                                                                     atomic.Bool
 }
 
 // Stats is the present state.
@@ -38,7 +42,7 @@ func (b *Broker) Stats() Stats {
 	c := &b.stats
 	s := Stats{
 		Published: c.published.Load(), Delivered: c.delivered.Load(), Lost: c.lost.Load(), Returned: c.returned.Load(),
-		Unreadable: c.unreadable.Load(), Reconnects: c.reconnects.Load(), Resubscribed: c.resubscribed.Load(), Up: b.Up(),
+		Unreadable: c.unreadable.Load(), Reconnects: c.reconnects.Load(), Resubscribed: c.resubscribed.Load(), Up: b.Up(), Proven: c.proven.Load(),
 	}
 	if since := c.since.Load(); since != nil {
 		s.Since = *since
@@ -57,4 +61,30 @@ func (b *Broker) Stats() Stats {
 func (b *Broker) changed() {
 	now := b.config.Clock.Now()
 	b.stats.since.Store(&now)
+	b.bell.ring()
+}
+
+// bell wakes whoever waits for a change.
+type bell struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+// heard is closed at the next ring.
+func (b *bell) heard() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
+}
+
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
 }

@@ -1,7 +1,7 @@
 package postgres
 
 import (
-	"strconv"
+	"slices"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/persistence"
@@ -18,7 +18,7 @@ type forms struct {
 const (
 	eventNames       = "id, evaluated, trigger, payload, spec"
 	enforcementNames = "id, event, execution, status, rule, action, evaluation, spec"
-	executionNames   = "id, event, enforcement, parent, action, rule, trigger, parameters, spec, version, finished, finish_number, status, worker, incarnation, state, result"
+	executionNames   = "id, event, enforcement, parent, loose, action, rule, trigger, parameters, spec, version, finished, finish_number, status, worker, incarnation, state, result"
 	saveNames        = "id, version, finished, finish_number, status, worker, incarnation, state, result"
 )
 
@@ -27,7 +27,7 @@ func newForms() forms {
 		claims:       newRows("hash, first", uuids, int8s),
 		events:       newRows("claimed, "+eventNames, bools, int8s, int8s, texts, jsons, byteas),
 		enforcements: newRows("top, claimed, "+enforcementNames, int8s, bools, int8s, int8s, int8s, int2s, texts, texts, jsons, byteas),
-		executions: newRows("top, claimed, "+executionNames, int8s, bools, int8s, int8s, int8s, int8s, texts, texts, texts, jsons, byteas,
+		executions: newRows("top, claimed, "+executionNames, int8s, bools, int8s, int8s, int8s, int8s, bools, texts, texts, texts, jsons, byteas,
 			int8s, int8s, int8s, int2s, texts, texts, byteas, jsons),
 		tops:      newRows("id, evaluated", int8s, int8s),
 		saves:     newRows(saveNames, int8s, int8s, int8s, int8s, int2s, texts, texts, byteas, jsons),
@@ -71,7 +71,9 @@ func (f *forms) enforcement(top attune.ID, claimed bool, e *attune.Enforcement) 
 	r.blob(f.enc.EnforcementSpec(e))
 }
 
-func (f *forms) execution(top attune.ID, claimed bool, x *attune.Execution) {
+// execution binds one; named says that the enforcement it is of, which is stored
+// with it, names it.
+func (f *forms) execution(top attune.ID, claimed bool, x *attune.Execution, named bool) {
 	r := f.executions
 	r.number(int64(top))
 	r.truth(claimed)
@@ -79,6 +81,7 @@ func (f *forms) execution(top attune.ID, claimed bool, x *attune.Execution) {
 	r.number(int64(x.Event))
 	r.number(int64(x.Enforcement))
 	r.number(int64(x.Parent))
+	r.truth(x.Event != 0 && !named)
 	r.text(x.Action)
 	r.text(x.Rule)
 	r.text(x.Trigger)
@@ -139,7 +142,7 @@ func (f *flush) admit(b *batch, t *tally) {
 	if fm.events.len() > 0 {
 		s.with("ev", "INSERT INTO event (writer, "+eventNames+") SELECT "+writer+"::bigint, "+eventNames+" FROM (SELECT id AS top, * FROM "+s.unnest("e", fm.events)+") e"+free)
 	}
-	s.groups(fm, writer, free)
+	s.groups(fm, writer, free, "") // of a new event no pair is there
 	var firsts, ids []int64
 	b.add(s.text("SELECT "+s.returned("first", "claim", fm.claims)+", "+s.returned("id", "en", fm.enforcements)+
 		", set_config('"+claimed+"', (SELECT count(*) FROM "+orNothing("claim", fm.claims)+")::text, true)"), func(r row) error {
@@ -179,17 +182,24 @@ func (f *flush) group(top attune.ID, claimed bool, ens []*attune.Enforcement, ex
 		f.s.forms.enforcement(top, claimed, e)
 	}
 	for _, x := range own(ens, exs) {
-		f.s.forms.execution(top, claimed, x)
+		f.s.forms.execution(top, claimed, x, named(ens, x))
 	}
 }
 
+// named reports that one of the enforcements names the execution as its own.
+func named(ens []*attune.Enforcement, x *attune.Execution) bool {
+	return slices.ContainsFunc(ens, func(e *attune.Enforcement) bool {
+		return e.ID == x.Enforcement && e.Execution == x.ID && e.Event == x.Event
+	})
+}
+
 // groups are the parts of a statement that insert enforcements and executions
-// where their top is free to be.
-func (s *statement) groups(fm *forms, writer, free string) {
+// where their top is free to be. A pair that is there already is left out where
+// it may be, and otherwise fails.
+func (s *statement) groups(fm *forms, writer, free, taken string) {
 	matched := ""
 	if fm.enforcements.len() > 0 {
-		s.with("en", "INSERT INTO enforcement ("+enforcementNames+") SELECT "+enforcementNames+" FROM "+s.unnest("n", fm.enforcements)+free+
-			" ON CONFLICT (event, rule) DO NOTHING RETURNING id")
+		s.with("en", "INSERT INTO enforcement ("+enforcementNames+") SELECT "+enforcementNames+" FROM "+s.unnest("n", fm.enforcements)+free+taken+" RETURNING id")
 		matched = "(enforcement = 0 OR enforcement IN (SELECT id FROM en))"
 	}
 	if fm.executions.len() == 0 {
@@ -275,7 +285,7 @@ func (f *flush) extend(b *batch, t *tally) {
 	tops := s.unnest("v", fm.tops)
 	s.with("there", "SELECT e.id FROM event e JOIN "+tops+" ON e.id = v.id WHERE "+bounds)
 	s.with("judged", "UPDATE event e SET evaluated = v.evaluated, writer = "+writer+"::bigint FROM "+tops+" WHERE e.id = v.id AND v.evaluated IS NOT NULL AND "+bounds+" RETURNING e.id")
-	s.groups(fm, writer, " WHERE top IN (SELECT id FROM there)")
+	s.groups(fm, writer, " WHERE top IN (SELECT id FROM there)", " ON CONFLICT (event, rule) DO NOTHING")
 	var there, judged, ids []int64
 	b.add(s.text("SELECT (SELECT array_agg(id) FROM there), (SELECT array_agg(id) FROM judged), "+s.returned("id", "en", fm.enforcements)), func(r row) error {
 		there, judged, ids = r.numbers(0), r.numbers(1), r.numbers(2)
@@ -295,7 +305,7 @@ func (f *flush) extend(b *batch, t *tally) {
 }
 
 // between are bounds of a column, which let the server leave out the ranges that
-// are beyond when it plans.
+// are beyond.
 func (s *statement) between(column string, lo, hi int64) string {
-	return column + " BETWEEN " + strconv.FormatInt(lo, 10) + " AND " + strconv.FormatInt(hi, 10)
+	return column + " BETWEEN " + s.arg(number(lo)) + " AND " + s.arg(number(hi))
 }

@@ -11,12 +11,15 @@ import (
 
 // batch is statements that go to the server together, in one round trip. They
 // are one transaction without BEGIN and COMMIT: the server commits at the end of
-// the batch, or nothing. Statements have no name there and nothing is set for the
-// session, so a pooler may give each batch another connection.
+// the batch, or nothing. Nothing is set for the session, so a pooler may give each
+// batch another connection.
 type batch struct {
 	pgconn.Batch
 	each    []func(r row) error
 	changed []*int64
+	// prepared is the name of a statement that the server knows, or ""; nil: it
+	// knows none. See prepare.go.
+	prepared func(query string, oids []uint32) string
 }
 
 var binaryFormat = []int16{1}
@@ -28,7 +31,15 @@ func (b *batch) add(query string, each func(r row) error, args ...value) {
 	for i, a := range args {
 		values[i], oids[i] = a.bytes, a.oid
 	}
-	b.ExecParams(query, values, oids, binaryFormat, binaryFormat)
+	name := ""
+	if b.prepared != nil {
+		name = b.prepared(query, oids)
+	}
+	if name == "" {
+		b.ExecParams(query, values, oids, binaryFormat, binaryFormat)
+	} else {
+		b.ExecPrepared(name, values, binaryFormat, binaryFormat)
+	}
 	b.each, b.changed = append(b.each, each), append(b.changed, nil)
 }
 
@@ -116,9 +127,6 @@ func (s *statement) text(last string) string {
 // for the transaction alone, by a statement of it.
 type limits struct {
 	statement, lock time.Duration
-	// planned says that every row is to be found by an index: what a new table's
-	// statistics say is not to be trusted.
-	planned bool
 }
 
 // idle ends a transaction whose client has gone silent between two batches. In
@@ -127,18 +135,14 @@ const idle = 2 * time.Second
 
 const setLimits = "set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true)"
 
-const setPlanned = setLimits + ", set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
-
-func (l limits) words() string {
-	if l.planned {
-		return setPlanned
-	}
-	return setLimits
-}
+// setPlanned is of flushes: every row is found by an index, whatever the
+// statistics of a new table say, and a statement that the server knows is not
+// planned anew.
+const setPlanned = setLimits + ", set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)"
 
 func (l limits) args() []value { return []value{millis(l.statement), millis(l.lock), millis(idle)} }
 
 // set appends the statement that sets them.
-func (b *batch) set(l limits) { b.add("SELECT "+l.words(), nil, l.args()...) }
+func (b *batch) set(l limits) { b.add("SELECT "+setLimits, nil, l.args()...) }
 
 func millis(d time.Duration) value { return text(strconv.FormatInt(d.Milliseconds(), 10)) }

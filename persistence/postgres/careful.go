@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"slices"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/persistence"
@@ -43,13 +42,11 @@ func (f *flush) carefully(ctx context.Context, places []int) (err error) {
 	if err := second.run(ctx, f.s.w); err != nil {
 		return err
 	}
-	for hash, first := range seen.firsts {
-		if slices.Contains(*claims, int64(first)) {
-			delete(seen.firsts, hash)
-		}
+	for hash := range claims {
+		delete(seen.firsts, hash) // that is our own claim, of whichever group
 	}
 	var third batch
-	f.write(&third, t, seen, *claims)
+	f.write(&third, t, seen, claims)
 	f.save(&third, t)
 	f.workers(&third, t)
 	f.marks(&third, t)
@@ -62,8 +59,11 @@ func (f *flush) carefully(ctx context.Context, places []int) (err error) {
 	return nil
 }
 
-// claim takes all keys that are free, and says with which ids.
-func (f *flush) claim(b *batch, t *tally) *[]int64 {
+// claims are the keys that were free, and the ids they were taken with.
+type claims map[[16]byte]attune.ID
+
+// claim takes all keys that are free.
+func (f *flush) claim(b *batch, t *tally) claims {
 	fm := &f.s.forms
 	fm.reset(fm.claims)
 	each(t, func(_ int, op *persistence.Admit) {
@@ -73,27 +73,26 @@ func (f *flush) claim(b *batch, t *tally) *[]int64 {
 			fm.claims.number(int64(op.ID()))
 		}
 	})
-	firsts := &[]int64{}
+	taken := claims{}
 	if fm.claims.len() > 0 {
 		var s statement
-		b.add("INSERT INTO dedupe (hash, first) SELECT hash, first FROM "+s.unnestOrdered("c", fm.claims)+" ORDER BY hash, place ON CONFLICT DO NOTHING RETURNING first",
-			func(r row) error { *firsts = append(*firsts, r.number(0)); return nil }, s.args...)
+		b.add("INSERT INTO dedupe (hash, first) SELECT hash, first FROM "+s.unnestOrdered("c", fm.claims)+" ORDER BY hash, place ON CONFLICT DO NOTHING RETURNING hash, first",
+			func(r row) error { taken[[16]byte(r[0])] = attune.ID(r.number(1)); return nil }, s.args...)
 	}
-	return firsts
+	return taken
 }
 
 // write decides the groups, one after the other, and appends what is left of
-// them.
-func (f *flush) write(b *batch, t *tally, seen *sight, claims []int64) {
+// them. What is left of the claims is of no group that is written.
+func (f *flush) write(b *batch, t *tally, seen *sight, left claims) {
 	fm := &f.s.forms
 	fm.reset(fm.claims, fm.events, fm.enforcements, fm.executions, fm.tops)
-	left := claims // that are of no group that is written
 	insert := func(top attune.ID, g group) {
 		for _, e := range g.enforcements {
 			fm.enforcement(top, false, e)
 		}
 		for _, x := range g.executions {
-			fm.execution(top, false, x)
+			fm.execution(top, false, x, named(g.enforcements, x))
 		}
 		t.rows += int64(len(g.enforcements) + len(g.executions))
 	}
@@ -104,10 +103,10 @@ func (f *flush) write(b *batch, t *tally, seen *sight, claims []int64) {
 		}
 		if op.Dedupe != nil {
 			t.rows++
-			if n := slices.Index(left, int64(op.ID())); n >= 0 {
-				left = slices.Delete(slices.Clone(left), n, n+1)
+			hash := op.Dedupe.Hash()
+			if left[hash] == op.ID() {
+				delete(left, hash)
 			} else {
-				hash := op.Dedupe.Hash()
 				fm.claims.blob(hash[:])
 				fm.claims.number(int64(op.ID()))
 			}
@@ -140,10 +139,14 @@ func (f *flush) write(b *batch, t *tally, seen *sight, claims []int64) {
 
 // insert appends the statements that write what was bound, and free the claims
 // that are of no group.
-func (f *flush) insert(b *batch, unclaimed []int64) {
+func (f *flush) insert(b *batch, unclaimed claims) {
 	fm, writer := &f.s.forms, number(f.writer.id)
 	if len(unclaimed) > 0 {
-		b.add("DELETE FROM dedupe WHERE first = ANY($1) AND xmin = pg_current_xact_id()::xid", nil, numbers(unclaimed))
+		hashes := column{kind: uuids}
+		for hash := range unclaimed {
+			hashes.blob(hash[:])
+		}
+		b.add("DELETE FROM dedupe WHERE hash = ANY($1)", nil, hashes.value())
 	}
 	if fm.claims.len() > 0 {
 		var s statement
@@ -155,7 +158,7 @@ func (f *flush) insert(b *batch, unclaimed []int64) {
 		if fm.events.len() > 0 {
 			s.with("ev", "INSERT INTO event (writer, "+eventNames+") SELECT "+place+"::bigint, "+eventNames+" FROM "+s.unnest("e", fm.events))
 		}
-		s.groups(fm, place, "")
+		s.groups(fm, place, "", "")
 		b.add(s.text("SELECT "+place), nil, s.args...)
 	}
 	if fm.tops.len() > 0 {

@@ -7,9 +7,8 @@
 //	readers   the rest
 //
 // Whatever goes to the server is a batch (batch.go): one round trip, one
-// transaction, unnamed statements, settings for that transaction alone. So
-// nothing depends on which connection it gets, and a pooler in transaction mode
-// may stand between.
+// transaction, settings for that transaction alone. So nothing depends on which
+// connection it gets, and a pooler in transaction mode may stand between.
 //
 // A flush (flush.go) is one batch that begins with the fence. It answers every
 // operation by what its statements return, each joined to the row that decides.

@@ -115,8 +115,10 @@ func (s *Store) barred(operation string) error {
 	return persistence.StoreFull(operation, nil)
 }
 
-// sent reports that something may have reached the server.
+// sent reports that something may have reached the server. Whether the library
+// takes an error for safe to retry does not say that: of a connection that broke
+// in the middle of an answer it does.
 func sent(err error) bool {
 	var n notSent
-	return !errors.As(err, &n) && !pgconn.SafeToRetry(err)
+	return !errors.As(err, &n)
 }

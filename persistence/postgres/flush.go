@@ -68,6 +68,8 @@ type flush struct {
 	// committed says that a transaction of the flush is: an error later leaves
 	// the outcome of all to Resolve.
 	committed bool
+	// unprepared is why a statement could not be prepared.
+	unprepared error
 }
 
 // halves flushes the operations of these places together. Where one row is
@@ -120,7 +122,7 @@ func (f *flush) whole(places []int) error {
 // server rolled it back for the sake of another one.
 func (f *flush) once(places []int, how func(ctx context.Context, places []int) error) error {
 	for tries := 3; ; tries-- {
-		ctx, cancel := context.WithTimeout(f.ctx, f.s.cfg.Statement+flushGrace)
+		ctx, cancel := context.WithTimeout(f.ctx, f.s.cfg.Statement+f.s.grace)
 		err := f.s.dial(ctx)
 		if err == nil {
 			err = how(ctx, places)
@@ -198,6 +200,8 @@ func (f *flush) begin(b *batch) {
 func (f *flush) together(ctx context.Context, places []int) error {
 	t := newTally(f, places)
 	var b batch
+	f.unprepared = nil
+	f.prepare(ctx, &b)
 	f.begin(&b)
 	f.admit(&b, t)
 	f.extend(&b, t)
@@ -205,7 +209,15 @@ func (f *flush) together(ctx context.Context, places []int) error {
 	f.workers(&b, t)
 	f.marks(&b, t)
 	f.rerun(&b, t)
-	if err := b.run(ctx, f.s.w); err != nil {
+	if f.unprepared != nil {
+		return notSent{f.unprepared}
+	}
+	err := b.run(ctx, f.s.w)
+	if is(err, unknownStatement, changedStatement) {
+		f.s.unnamed = true
+		return f.together(ctx, places)
+	}
+	if err != nil {
 		return err
 	}
 	t.tell()

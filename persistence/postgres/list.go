@@ -26,10 +26,11 @@ func narrow(q persistence.Query) *narrowed {
 	return n
 }
 
-// by adds a term where it is set; its ? is the value.
+// by adds a term where it is set; its ? or ?1 is the value.
 func (n *narrowed) by(term string, v value, set bool) {
 	if set {
-		n.terms = append(n.terms, strings.Replace(term, "?", n.arg(v), 1))
+		place := n.arg(v)
+		n.terms = append(n.terms, strings.ReplaceAll(strings.ReplaceAll(term, "?1", place), "?", place))
 	}
 }
 
@@ -72,12 +73,13 @@ func (s *Store) Executions(ctx context.Context, q persistence.Query) ([]*attune.
 
 func narrowExecutions(q persistence.Query) *narrowed {
 	n := narrow(q)
-	// The terms with > 0 let the server see that the partial index holds all rows.
-	n.by("event = ? AND event > 0", number(int64(q.Event)), q.Event != 0)
+	n.by("event = ?", number(int64(q.Event)), q.Event != 0)
+	n.by("id = ANY (ARRAY(SELECT execution FROM enforcement WHERE event = ?1 UNION ALL SELECT id FROM execution WHERE loose AND event = ?1))", number(int64(q.Event)), q.Event != 0)
+	// The term with > 0 lets the server see that the partial index holds all rows.
 	n.by("parent = ? AND parent > 0", number(int64(q.Parent)), q.Parent != 0)
-	// Its event is the enforcement's, so that the index of events finds it.
 	n.by("enforcement = ?", number(int64(q.Enforcement)), q.Enforcement != 0)
-	n.by("event = (SELECT event FROM enforcement WHERE id = ?) AND event > 0", number(int64(q.Enforcement)), q.Enforcement != 0 && q.Event == 0)
+	n.by("id = ANY (ARRAY(SELECT execution FROM enforcement WHERE id = ?1 UNION ALL SELECT x.id FROM execution x JOIN enforcement e ON x.event = e.event AND x.loose WHERE e.id = ?1))",
+		number(int64(q.Enforcement)), q.Enforcement != 0 && q.Event == 0)
 	n.by("rule = ?", text(q.Rule), q.Rule != "")
 	n.by("action = ?", text(q.Action), q.Action != "")
 	n.by("trigger = ?", text(q.Trigger), q.Trigger != "")

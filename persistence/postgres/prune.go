@@ -93,7 +93,7 @@ func (d *doomed) counted() persistence.Pruned {
 const leaseFence = "SELECT 1 / (SELECT count(*) FROM (SELECT 1 FROM lease WHERE incarnation = $1 AND NOT dead FOR KEY SHARE) l)"
 
 // topsFence fails unless the events have as many executions as were looked at.
-const topsFence = "SELECT 1 / (SELECT (count(*) = $2)::int FROM execution WHERE event = ANY($1) AND event > 0)"
+const topsFence = "SELECT 1 / (SELECT (count(*) = $2)::int FROM " + ofEvents + " x)"
 
 // The places of the fences in the batch, behind the limits.
 const leasePlace, topsPlace = 1, 2

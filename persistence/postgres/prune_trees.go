@@ -13,8 +13,13 @@ import (
 const below = " UNION SELECT t.top, x.id FROM tree t JOIN execution x ON x.parent = t.id AND x.parent > 0) " +
 	"SELECT t.top, x.id, x.event, x.finished, x.finish_number FROM tree t JOIN execution x ON x.id = t.id ORDER BY t.top, x.id DESC"
 
+// ofEvents are the executions of the events: those that an enforcement names, and
+// those that none does.
+const ofEvents = "(SELECT x.event, x.id FROM enforcement e JOIN execution x ON x.id = e.execution AND x.event = e.event WHERE e.event = ANY($1) " +
+	"UNION SELECT x.event, x.id FROM execution x WHERE x.loose AND x.event = ANY($1))"
+
 const (
-	belowEvents     = "WITH RECURSIVE tree (top, id) AS (SELECT x.event, x.id FROM execution x WHERE x.event = ANY($1) AND x.event > 0" + below
+	belowEvents     = "WITH RECURSIVE tree (top, id) AS (" + ofEvents + below
 	belowExecutions = "WITH RECURSIVE tree (top, id) AS (SELECT v, v FROM unnest($1) v" + below
 )
 

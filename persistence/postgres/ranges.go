@@ -17,7 +17,7 @@ import (
 var split = []struct{ table, with, unique string }{
 	{"event", "", ""},
 	{"enforcement", "", "id"},
-	{"execution", " WITH (fillfactor = 80)", ""},
+	{"execution", " WITH (fillfactor = 50)", ""},
 	{"output", "", ""},
 }
 

@@ -21,16 +21,7 @@ func (s *Store) Resolve(ctx context.Context, incarnation string, ops []persisten
 	if s.closed {
 		return nil, persistence.Away("resolve", errClosed)
 	}
-	s.hangUp()
-	var w writer
-	err := s.locked(ctx, s.leases, "resolve", []string{incarnation}, incarnation, func(c *pgconn.PgConn) error {
-		var b batch
-		b.add("UPDATE lease SET session = session + 1 WHERE incarnation = $1 RETURNING id, session", func(r row) error {
-			w = writer{r.number(0), r.number(1)}
-			return nil
-		}, text(incarnation))
-		return b.run(ctx, c)
-	})
+	w, err := s.nextSession(ctx, incarnation)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +49,33 @@ func (s *Store) Resolve(ctx context.Context, incarnation string, ops []persisten
 		answers[i] = seen.resolve(w.id, op)
 	}
 	return answers, nil
+}
+
+// nextSession gives a lease its next session, and waits for the flush that is at
+// work.
+func (s *Store) nextSession(ctx context.Context, incarnation string) (w writer, err error) {
+	raise := func(b *batch) {
+		b.add("UPDATE lease SET session = session + 1 WHERE incarnation = $1 RETURNING id, session", func(r row) error {
+			w = writer{r.number(0), r.number(1)}
+			return nil
+		}, text(incarnation))
+	}
+	err = on(ctx, s.leases, func(c *pgconn.PgConn) error {
+		var b batch
+		b.set(limits{statement: s.limits.statement, lock: firstLock})
+		b.add("SELECT 1 FROM lease WHERE incarnation = $1 FOR UPDATE", nil, text(incarnation))
+		raise(&b)
+		return b.run(ctx, c)
+	})
+	if err == nil {
+		return w, nil
+	}
+	err = s.locked(ctx, "resolve", []string{incarnation}, incarnation, func(c *pgconn.PgConn) error {
+		var b batch
+		raise(&b)
+		return b.run(ctx, c)
+	})
+	return w, err
 }
 
 // resolve says what became of an operation: "mine" bears this writer and version,

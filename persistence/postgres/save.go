@@ -195,5 +195,5 @@ func (f *flush) corrected(op *persistence.Rerun) {
 	fm.corrected.text(e.Action)
 	fm.corrected.document(e.Evaluation)
 	fm.corrected.blob(fm.enc.EnforcementSpec(e))
-	fm.execution(attune.ID(e.ID), false, op.Execution)
+	fm.execution(attune.ID(e.ID), false, op.Execution, named([]*attune.Enforcement{e}, op.Execution))
 }

@@ -57,6 +57,7 @@ func (c Config) withDefaults() Config {
 type Store struct {
 	cfg                    Config
 	limits                 limits
+	grace                  time.Duration // flushGrace
 	readers, aside, leases *pgxpool.Pool
 
 	mu sync.Mutex
@@ -64,6 +65,10 @@ type Store struct {
 	w      *pgconn.PgConn // nil until the next flush needs one
 	closed bool
 	forms  forms
+	// prepared are the statements that w knows; unnamed says that connections are
+	// handed around, so that names are of no use.
+	prepared statements
+	unnamed  bool
 
 	state sync.Mutex
 	// All that follows is guarded by state, which is never held for long.
@@ -81,7 +86,7 @@ var errClosed = errors.New("the store is closed")
 // unless it may bring it up to date.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
-	s := &Store{cfg: cfg, limits: limits{statement: cfg.Statement, lock: cfg.Lock}, writers: map[string]writer{}, forms: newForms()}
+	s := &Store{cfg: cfg, limits: limits{statement: cfg.Statement, lock: cfg.Lock}, grace: flushGrace, writers: map[string]writer{}, forms: newForms()}
 	var err error
 	for pool, conns := range map[**pgxpool.Pool]int{&s.readers: cfg.ReadConns, &s.aside: 2, &s.leases: 2} {
 		if *pool, err = s.pool(conns); err != nil {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/persistence"
@@ -38,7 +37,7 @@ func (s *Store) TakeOver(ctx context.Context, from, by string, partitions []int)
 		n, err = s.take(ctx, c, from, by, ids)
 		return err
 	}
-	err := s.locked(ctx, s.leases, operation, []string{from, by}, from, take)
+	err := s.locked(ctx, operation, []string{from, by}, from, take)
 	if err != nil {
 		return err
 	}
@@ -50,9 +49,9 @@ func (s *Store) TakeOver(ctx context.Context, from, by string, partitions []int)
 // their incarnations: that of whole for update, so that nobody flushes under it,
 // the others as a flush has them. Where whole cannot be had soon, whoever has it
 // is ended.
-func (s *Store) locked(ctx context.Context, pool *pgxpool.Pool, operation string, incarnations []string, whole string, f func(c *pgconn.PgConn) error) error {
+func (s *Store) locked(ctx context.Context, operation string, incarnations []string, whole string, f func(c *pgconn.PgConn) error) error {
 	try := func(wait time.Duration, meanwhile func(pid int64) error) error {
-		return on(ctx, pool, func(c *pgconn.PgConn) error {
+		return on(ctx, s.leases, func(c *pgconn.PgConn) error {
 			return s.transaction(ctx, c, wait, func(pid int64) error {
 				if err := lockLeases(ctx, c, incarnations, whole, func() error { return meanwhile(pid) }); err != nil {
 					return err

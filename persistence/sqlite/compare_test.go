@@ -26,7 +26,7 @@ func TestIsTheModel(t *testing.T) {
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			model := memory.New(memory.Config{Clock: clock{}, Exclusive: true})
-			storetest.Compare(t, model, unsynced(t), uint64(seed), 12)
+			storetest.Compare(t, uint64(seed), 12, model, unsynced(t))
 		})
 	}
 }

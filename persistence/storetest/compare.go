@@ -10,38 +10,59 @@ import (
 	"github.com/attune-automation/attune/persistence"
 )
 
-// Compare drives two empty stores with the same random operations, chosen by
-// the seed from few enough ids, keys and rules that most of them meet, and
-// wants the same answers, and in the end the same rows.
-func Compare(t *testing.T, a, b persistence.Store, seed uint64, flushes int) {
+// Compare drives empty stores with the same random operations, chosen by the
+// seed from few enough ids, keys and rules that most of them meet, and wants the
+// same answers, and in the end the same rows. The first store is the model.
+func Compare(t *testing.T, seed uint64, flushes int, stores ...persistence.Store) {
 	t.Helper()
-	d := &driver{fixture: fixture{T: t, ctx: t.Context()}, rand: rand.New(rand.NewPCG(seed, 1)), stores: [2]persistence.Store{a, b}}
+	CompareMany(t, []uint64{seed}, flushes, stores...)
+}
+
+// CompareMany is [Compare] with one sequence of operations after the other, each
+// of its own seed: what one left is there for the next. The newest rows are
+// compared after each.
+func CompareMany(t *testing.T, seeds []uint64, flushes int, stores ...persistence.Store) {
+	t.Helper()
+	d := &driver{fixture: fixture{T: t, ctx: t.Context()}, stores: stores}
 	d.each("acquire", func(s persistence.Store) any {
 		_, err := s.Acquire(d.ctx, "node-1", "node", 1e12)
 		return kindOf(err)
 	})
-	for range flushes {
-		ops := d.operations()
-		d.each(fmt.Sprintf("seed %d: flush %s", seed, show(ops)), func(s persistence.Store) any {
-			answers, err := s.Flush(d.ctx, "node-1", ops)
-			return []any{reasonless(answers), kindOf(err)}
-		})
-		again := ops[:d.rand.IntN(len(ops)+1)]
-		d.each(fmt.Sprintf("seed %d: resolve %s", seed, show(again)), func(s persistence.Store) any {
-			answers, err := s.Resolve(d.ctx, "node-1", again)
-			return []any{reasonless(answers), kindOf(err)}
-		})
-		d.prune()
-		d.list()
+	for _, seed := range seeds {
+		d.rand = rand.New(rand.NewPCG(seed, 1))
+		for range flushes {
+			d.flushed(seed)
+			d.prune()
+			d.list()
+		}
+		d.lists(20)
 	}
 	d.all()
 }
 
-// driver makes operations and compares what two stores make of them.
+// flushed is one flush, and what becomes of it where its outcome is asked for.
+func (d *driver) flushed(seed uint64) {
+	d.Helper()
+	ops := d.operations()
+	d.each(fmt.Sprintf("seed %d: flush %s", seed, show(ops)), func(s persistence.Store) any {
+		answers, err := s.Flush(d.ctx, "node-1", ops)
+		return []any{reasonless(answers), kindOf(err)}
+	})
+	again := ops[:d.rand.IntN(len(ops)+1)]
+	if len(again) == 0 {
+		return
+	}
+	d.each(fmt.Sprintf("seed %d: resolve %s", seed, show(again)), func(s persistence.Store) any {
+		answers, err := s.Resolve(d.ctx, "node-1", again)
+		return []any{reasonless(answers), kindOf(err)}
+	})
+}
+
+// driver makes operations and compares what the stores make of them.
 type driver struct {
 	fixture
 	rand   *rand.Rand
-	stores [2]persistence.Store
+	stores []persistence.Store
 	rows   []*attune.Execution // made so far, stored or not
 	events []*attune.Event
 	failed []*attune.Enforcement // when they were made, stored or not
@@ -49,8 +70,11 @@ type driver struct {
 
 func (d *driver) each(what string, call func(s persistence.Store) any) {
 	d.Helper()
-	if first, second := show(call(d.stores[0])), show(call(d.stores[1])); first != second {
-		d.Fatalf("%s:\n one %s\n two %s", what, first, second)
+	model := show(call(d.stores[0]))
+	for _, s := range d.stores[1:] {
+		if got := show(call(s)); got != model {
+			d.Fatalf("%s:\n model %s\n %T %s", what, model, s, got)
+		}
 	}
 }
 
@@ -242,10 +266,8 @@ func (d *driver) list() {
 
 // all compares everything that can be read.
 func (d *driver) all() {
-	q := persistence.Query{Limit: persistence.MaxPage}
-	d.each("events", func(s persistence.Store) any { return page(s.Events(d.ctx, q)) })
-	d.each("enforcements", func(s persistence.Store) any { return page(s.Enforcements(d.ctx, q)) })
-	d.each("executions", func(s persistence.Store) any { return page(s.Executions(d.ctx, q)) })
+	d.Helper()
+	d.lists(persistence.MaxPage)
 	d.each("workers", func(s persistence.Store) any { return page(s.Workers(d.ctx)) })
 	d.each("partitions", func(s persistence.Store) any { return page(s.PartitionRows(d.ctx)) })
 	d.each("on w#1", func(s persistence.Store) any { return page(s.ExecutionsOn(d.ctx, "w#1")) })
@@ -254,6 +276,15 @@ func (d *driver) all() {
 		d.each("unevaluated", func(s persistence.Store) any { return page(s.UnevaluatedEvents(d.ctx, p, 500)) })
 		d.each("unannounced", func(s persistence.Store) any { return page(s.Unannounced(d.ctx, p, int64(p), 500)) })
 	}
+}
+
+// lists compares the newest rows.
+func (d *driver) lists(limit int) {
+	d.Helper()
+	q := persistence.Query{Limit: limit}
+	d.each("events", func(s persistence.Store) any { return page(s.Events(d.ctx, q)) })
+	d.each("enforcements", func(s persistence.Store) any { return page(s.Enforcements(d.ctx, q)) })
+	d.each("executions", func(s persistence.Store) any { return page(s.Executions(d.ctx, q)) })
 }
 
 func page[R any](rows []R, err error) any { return []any{rows, kindOf(err)} }

@@ -10,7 +10,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -27,10 +26,19 @@ func main() {
 	flag.IntVar(&o.Waiting, "waiting", 0, "measure that many executions that only wait, and nothing else")
 	flag.IntVar(&o.Woken, "woken", 20_000, "with -waiting: how many come to their moments, a thousand a second")
 	flag.BoolVar(&o.Slot, "slot", false, "with -waiting: they wait for a slot that nobody has, not for a moment")
+	flag.StringVar(&o.Backend, "backend", "", "servers: on a PostgreSQL and a RabbitMQ of its own, with a worker that is a process; embedded by default")
+	flag.StringVar(&o.Worker, "worker", "", "be the worker on this broker; the command calls itself with it")
 	flag.StringVar(&o.Phase, "phase", "", "with -waiting: one phase, on a given folder; the command calls itself with it")
 	flag.Parse()
 	run := bench
 	switch {
+	case o.Worker != "":
+		run = workerProcess
+	case o.Backend == "servers":
+		run = onServers
+	case o.Backend != "":
+		fmt.Fprintln(os.Stderr, "bench: there is no backend", o.Backend)
+		os.Exit(64)
 	case o.Phase != "":
 		run = waitPhase
 	case o.Waiting > 0:
@@ -47,6 +55,7 @@ type options struct {
 	Waiting, Woken     int
 	JSON, Slot         bool
 	Dir, Phase         string
+	Backend, Worker    string
 }
 
 func bench(ctx context.Context, o options) error {
@@ -68,14 +77,5 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	r.end()
-	if o.JSON {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		if err := e.Encode(r); err != nil {
-			return err
-		}
-	} else {
-		r.print(os.Stdout)
-	}
-	return r.gate()
+	return r.finish(o, os.Stdout)
 }

@@ -35,7 +35,7 @@ func (r *Report) alone(_ context.Context, rig *rig, n int) error {
 }
 
 // saturated measures the rate and the counts with the window always full.
-func (r *Report) saturated(_ context.Context, rig *rig, n int) error {
+func (r *Report) saturated(ctx context.Context, rig *rig, n int) error {
 	run := func(n int) {
 		places := make(chan struct{}, window)
 		for range n {
@@ -47,6 +47,13 @@ func (r *Report) saturated(_ context.Context, rig *rig, n int) error {
 		}
 	}
 	run(n / 10)
+	var before use
+	if rig.servers != nil {
+		var err error
+		if before, err = rig.servers.use(ctx, rig); err != nil {
+			return err
+		}
+	}
 	store, cpu, memory, began := rig.store.Stats(), cpuTime(), allocations(), time.Now()
 	run(n)
 	took := time.Since(began)
@@ -60,7 +67,13 @@ func (r *Report) saturated(_ context.Context, rig *rig, n int) error {
 	m := allocations()
 	r.Allocations = float64(m.Mallocs-memory.Mallocs) / per
 	r.Allocated = float64(m.TotalAlloc-memory.TotalAlloc) / per
-	return nil
+	if rig.servers == nil {
+		return nil
+	}
+	used, err := rig.servers.use(ctx, rig)
+	r.Servers.between(before, used, per)
+	r.CPU = r.Servers.cpu()
+	return err
 }
 
 // half measures the latency at half the measured rate.

@@ -11,6 +11,7 @@ import (
 	brokermemory "github.com/attune-automation/attune/messages/memory"
 	"github.com/attune-automation/attune/node"
 	"github.com/attune-automation/attune/packs"
+	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/persistence/sqlite"
 	"github.com/attune-automation/attune/worker"
 	"github.com/attune-automation/attune/worker/journal"
@@ -21,10 +22,12 @@ import (
 // a rule with two criteria and two templated parameters.
 type rig struct {
 	node   *node.Node
-	store  *sqlite.Store
-	worker *worker.Worker
-	sent   int
-	open   time.Time // when the node took work
+	store  persistence.Store
+	worker *worker.Worker // nil: a process of its own
+	// servers are what the node runs on; nil: it is embedded.
+	servers *servers
+	sent    int
+	open    time.Time // when the node took work
 	// openCPU is what this process had used of the processors by then.
 	openCPU time.Duration
 
@@ -101,8 +104,10 @@ func (r *rig) settle(ctx context.Context, incarnation string) error {
 		time.Sleep(time.Millisecond)
 	}
 	r.open, r.openCPU = time.Now(), cpuTime()
-	if err := r.worker.Start(); err != nil {
-		return err
+	if r.worker != nil {
+		if err := r.worker.Start(); err != nil {
+			return err
+		}
 	}
 	for {
 		workers, err := r.node.Workers(ctx)

@@ -144,8 +144,11 @@ func TestACanaryIsSeenNowhere(t *testing.T) {
 	}
 
 	begun, gate := filepath.Join(w.home, "begun"), filepath.Join(w.home, "gate")
-	must(t, os.WriteFile(filepath.Join(w.packs, "vault", "actions", "how"),
-		[]byte("touch "+begun+"; printf 'killed at %s' \"$begin\"; while [ ! -e "+gate+" ]; do sleep 0.05; done"), 0o600))
+	how := func(script string) {
+		must(t, os.WriteFile(filepath.Join(w.packs, "vault", "actions", "how"), []byte(script), 0o600))
+		command(0, "pack", "reload", "vault") // what is no definition is not watched, and workers elsewhere have a copy
+	}
+	how("touch " + begun + "; printf 'killed at %s' \"$begin\"; while [ ! -e " + gate + " ]; do sleep 0.05; done")
 	id := d.begin("vault.leak", parameters(""))
 	await(t, "the action to run", func() bool { return exists(begun) })
 	for _, p := range processesOf(w.dir) {
@@ -162,7 +165,7 @@ func TestACanaryIsSeenNowhere(t *testing.T) {
 	command(0, "actor", "tree", "--all")
 	command(0, "execution", "cancel", id, "--reason", "because of "+c.text)
 	d.ends(id)
-	must(t, os.WriteFile(filepath.Join(w.packs, "vault", "actions", "how"), []byte("printf 'late %s' \"$begin\"; sleep 30"), 0o600))
+	how("printf 'late %s' \"$begin\"; sleep 30")
 	command(124, "run", "vault.leak", "--json", parameters(""), "--timeout", "1s")
 
 	// Whatever is asked tells nothing.

@@ -23,6 +23,7 @@ type File struct {
 	// Name is its path as the user knows it.
 	Name  string
 	texts map[string][]said
+	open  bool // every user may read it
 }
 
 // said is one text of a setting and its place.
@@ -39,6 +40,9 @@ func ReadFile(name string) (*File, error) {
 		return nil, &attune.Error{Kind: attune.Invalid, Code: "no_config", Message: "the configuration cannot be read", Where: name, Cause: plainCause(err), Try: "--config FILE"}
 	}
 	f, faults := Read(name, text)
+	if stat, err := os.Stat(name); err == nil {
+		f.open = stat.Mode().Perm()&0o004 != 0
+	}
 	return f, Faulty(name, faults)
 }
 
@@ -221,6 +225,19 @@ func (f *File) beside(path string) string {
 		return path
 	}
 	return filepath.Join(filepath.Dir(f.Name), path)
+}
+
+// Exposed are secrets that stand in a file which every user may read.
+func (f *File) Exposed() []attune.Fault {
+	var faults []attune.Fault
+	for _, s := range All() {
+		for _, t := range f.texts[s.Path] {
+			if f.open && s.Secret && !refers(s, t.text) && s.mask(t.text) != t.text {
+				faults = append(faults, attune.Fault{Where: t.at.String(), Message: s.Path + ": every user of this machine can read it", Try: "chmod 600, or ${NAME}, or @FILE"})
+			}
+		}
+	}
+	return faults
 }
 
 // Says reports whether the file has something for a path.

@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,7 +22,7 @@ func TestFaultsOfFilesSayWhatWhereAndWhatToTry(t *testing.T) {
 		want []string
 	}{
 		"an unknown key has a neighbour":            {"lisen: 127.0.0.1:1\n", []string{"f:1:1: there is no setting lisen (do you mean listen?)"}},
-		"an unknown key below a group too":          {"keep:\n  ouput: 1d\n", []string{"f:2:3: there is no setting keep.ouput (do you mean keep.output?)"}},
+		"an unknown key below a group too":          {"keep:\n  outputs: 1d\n", []string{"f:2:3: there is no setting keep.outputs (do you mean keep.output?)"}},
 		"a flag's name is not the key":              {"log-format: json\n", []string{"f:1:1: there is no setting log-format (do you mean log.format? It is written as format: below log:)"}},
 		"a flag that has another word than its key": {"tls:\n  cert: x\n", []string{"f:2:3: there is no setting tls.cert (do you mean tls.certificate?)"}},
 		"a key with a dot is nested":                {"log.format: json\n", []string{"f:1:1: there is no setting log.format (do you mean log.format? It is written as format: below log:)"}},
@@ -192,6 +193,25 @@ func TestSecretsAreShownNowhere(t *testing.T) {
 				if shown := strings.Join(v.Shown(), " "); strings.Contains(shown, word) {
 					t.Errorf("it is shown: %s", shown)
 				}
+			}
+		}
+	}
+}
+
+func TestSecretsInAFileThatEverybodyReadsAreTold(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "attune.yaml")
+	for text, want := range map[string]int{
+		"database: postgres://a:b@h/d\ntoken: x\n":            2,
+		"database: postgres://a@h/d\nbroker: ${MQ}\n":         0,
+		"database: \"postgres://a:${PW}@h/d\"\ntoken: '@f'\n": 0,
+	} {
+		for mode, want := range map[os.FileMode]int{0o644: want, 0o640: 0, 0o600: 0} {
+			if err := errors.Join(os.WriteFile(name, []byte(text), mode), os.Chmod(name, mode)); err != nil {
+				t.Fatal(err)
+			}
+			f, err := settings.ReadFile(name)
+			if err != nil || len(f.Exposed()) != want {
+				t.Errorf("%q with mode %o: %v, %v", text, mode, f.Exposed(), err)
 			}
 		}
 	}

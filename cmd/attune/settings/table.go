@@ -59,8 +59,8 @@ var table = []Setting{
 		Doc: "URLs of the servers that the worker speaks to while the broker is away, and has packs from."},
 	{Path: "token", Flag: "token", Kind: Text, Secret: true, Fallback: "none", Commands: []string{Worker}, Example: `"@/etc/attune/worker.token"`,
 		Doc: "Secret of the worker's token, of kind worker."},
-	{Path: "ca", Flag: "ca", Kind: Path, Fallback: "those of the system", Commands: []string{Worker}, Example: "/etc/attune/tls/ca.crt",
-		Doc: "File with the authorities that the servers' certificates are checked against."},
+	{Path: "ca", Flag: "ca", Kind: Path, Fallback: "those of the system", Commands: []string{Server, Worker}, Example: "/etc/attune/tls/ca.crt",
+		Doc: "File with the authorities that the certificates of servers, and of a broker at amqps, are checked against, besides those of the system. Commands go by the same variable, and so do actions on a worker that has it."},
 	{Path: "lease", Flag: "lease", Kind: Span, Default: "10s", Commands: []string{Worker}, Example: "10s",
 		Doc: "How long this worker runs on unheard. Too short, and a slow network ends running actions; too long, and what a dead worker had waits that long."},
 

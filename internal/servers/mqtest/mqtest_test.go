@@ -45,3 +45,23 @@ func TestAPrivateServerIsKilledAndComesBackWithWhatItHad(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestANamedServerIsUsed(t *testing.T) {
+	t.Setenv("ATTUNE_TEST_RABBITMQ", mqtest.Shared(t).Given())
+	s, err := mqtest.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.PID() != 0 || s.Address() != mqtest.Shared(t).Address() {
+		t.Errorf("it is %s", s.Address())
+	}
+	if _, err := s.Queues(t.Context(), mqtest.Host(t, s)); err != nil {
+		t.Error(err)
+	}
+	for _, wrong := range []string{"nothing", "amqp://guest:guest@127.0.0.1:1/"} {
+		t.Setenv("ATTUNE_TEST_RABBITMQ", wrong)
+		if _, err := mqtest.Open(t.Context()); err == nil {
+			t.Errorf("%s is a server", wrong)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package mqtest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +22,12 @@ import (
 // private is a server of our own: its folder, its ports, and the process when it
 // runs.
 type private struct {
-	folder                       string
-	amqp, management, epmd, dist int    // ports
-	libraries                    string // RabbitMQ's own folder of them
-	erl, epmdBinary              string
-	credential                   *syscall.Credential
+	folder                            string
+	amqp, tls, management, epmd, dist int // ports
+	certificate                       []byte
+	libraries                         string // RabbitMQ's own folder of them
+	erl, epmdBinary                   string
+	credential                        *syscall.Credential
 
 	holder *exec.Cmd
 	pipe   *os.File // to the holder
@@ -83,16 +85,28 @@ func credentialOf(name string) (*syscall.Credential, error) {
 
 // fill writes what the server reads, and finds ports.
 func (p *private) fill() error {
-	p.amqp, p.management, p.epmd, p.dist = freePort(), freePort(), freePort(), freePort()
+	p.amqp, p.tls, p.management, p.epmd, p.dist = freePort(), freePort(), freePort(), freePort(), freePort()
+	in := func(name string) string { return filepath.Join(p.folder, name) }
+	certificate, key, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	p.certificate = certificate
 	settings := fmt.Sprintf(`listeners.tcp.1 = 127.0.0.1:%d
+listeners.ssl.1 = 127.0.0.1:%d
+ssl_options.certfile = %s
+ssl_options.keyfile = %s
+ssl_options.verify = verify_none
 management.tcp.ip = 127.0.0.1
 management.tcp.port = %d
 management_agent.disable_metrics_collector = true
-`, p.amqp, p.management)
-	err := errors.Join(
-		os.WriteFile(filepath.Join(p.folder, "rabbitmq.conf"), []byte(settings), 0o644),
-		os.WriteFile(filepath.Join(p.folder, "enabled"), []byte("[rabbitmq_management].\n"), 0o644),
-		os.Mkdir(filepath.Join(p.folder, "libraries"), 0o755))
+`, p.amqp, p.tls, in("certificate.pem"), in("key.pem"), p.management)
+	err = errors.Join(
+		os.WriteFile(in("certificate.pem"), certificate, 0o644),
+		os.WriteFile(in("key.pem"), key, 0o600),
+		os.WriteFile(in("rabbitmq.conf"), []byte(settings), 0o644),
+		os.WriteFile(in("enabled"), []byte("[rabbitmq_management].\n"), 0o644),
+		os.Mkdir(in("libraries"), 0o755))
 	libraries, lerr := os.ReadDir(p.libraries)
 	if err = errors.Join(err, lerr); err != nil {
 		return err
@@ -181,7 +195,7 @@ func (p *private) environment() []string {
 		"RABBITMQ_HOME=" + filepath.Dir(p.libraries), "RABBITMQ_PLUGINS_DIR=" + in("libraries"), "RABBITMQ_BASE=" + p.folder,
 		"RABBITMQ_CONFIG_FILE=" + in("rabbitmq.conf"), "RABBITMQ_ENABLED_PLUGINS_FILE=" + in("enabled"), "RABBITMQ_CONF_ENV_FILE=/dev/null",
 		"RABBITMQ_MNESIA_BASE=" + in("db"), "RABBITMQ_LOG_BASE=" + in("log"), "RABBITMQ_DIST_PORT=" + strconv.Itoa(p.dist),
-		fmt.Sprintf("RABBITMQ_NODENAME=attune%d@localhost", p.amqp),
+		"RABBITMQ_NODENAME=" + p.node(),
 	}
 }
 
@@ -283,6 +297,45 @@ func (p *private) alive() bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
 	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
+
+// Block lets a private server run short of memory, or no longer: it takes nothing
+// that is published then, and says so to its clients.
+func (s *Server) Block(ctx context.Context, yes bool) error {
+	if s.private == nil || s.private.pid == 0 {
+		return errors.New("only a private server that runs can be blocked")
+	}
+	limit := "0.6"
+	if yes {
+		limit = "0.0001"
+	}
+	return s.private.evaluate(ctx, "vm_memory_monitor:set_vm_memory_high_watermark("+limit+")")
+}
+
+// evaluate runs an expression in the server.
+func (p *private) evaluate(ctx context.Context, expression string) error {
+	erl, err := filepath.EvalSymlinks(p.erl)
+	if err != nil {
+		return err
+	}
+	found, _ := filepath.Glob(filepath.Join(filepath.Dir(erl), "..", "erts-*", "bin", "erl_call"))
+	if len(found) == 0 {
+		return errors.New("there is no erl_call")
+	}
+	cookie, err := os.ReadFile(filepath.Join(p.folder, ".erlang.cookie"))
+	if err != nil {
+		return err
+	}
+	c := exec.CommandContext(ctx, found[0], "-n", p.node(), "-c", strings.TrimSpace(string(cookie)), "-e")
+	c.Env = append(os.Environ(), p.environment()...)
+	c.Stdin = strings.NewReader(expression + ".\n")
+	out, err := c.CombinedOutput()
+	if err != nil || !bytes.HasPrefix(out, []byte("{ok,")) {
+		return errors.Join(fmt.Errorf("erl_call: %s", out), err)
+	}
+	return nil
+}
+
+func (p *private) node() string { return fmt.Sprintf("attune%d@localhost", p.amqp) }
 
 // Close ends a private server and removes its folder.
 func (s *Server) Close() error {

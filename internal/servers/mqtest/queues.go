@@ -16,14 +16,6 @@ func (s *Server) Queues(ctx context.Context, of string) ([]string, error) {
 	return names, err
 }
 
-// Depth is how many messages a queue holds, delivered and unsettled ones
-// included.
-func (s *Server) Depth(ctx context.Context, of, queue string) (int, error) {
-	var row struct{ Messages int }
-	err := s.api.call(ctx, "GET", "/queues"+segment(hostOf(of), queue)+"?disable_stats=true&enable_queue_totals=true", nil, &row)
-	return row.Messages, err
-}
-
 // PurgeAll empties every queue of the virtual host of a URL. What is delivered
 // and unsettled stays.
 func (s *Server) PurgeAll(ctx context.Context, of string) error {
@@ -47,4 +39,14 @@ func (s *Server) DeleteQueues(ctx context.Context, of string) error {
 		err = errors.Join(err, s.DeleteQueue(ctx, of, name))
 	}
 	return err
+}
+
+// DeclareQueue makes a durable classic queue without properties.
+func (s *Server) DeclareQueue(ctx context.Context, of, queue string) error {
+	return s.api.call(ctx, "PUT", "/queues"+segment(hostOf(of), queue), map[string]any{"durable": true}, nil)
+}
+
+// DeleteExchange deletes an exchange with its bindings.
+func (s *Server) DeleteExchange(ctx context.Context, of, exchange string) error {
+	return s.api.call(ctx, "DELETE", "/exchanges"+segment(hostOf(of), exchange), nil, nil)
 }

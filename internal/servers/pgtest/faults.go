@@ -108,6 +108,22 @@ func (s *Server) WALBytes(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
+// Transactions is how many a database has committed, as far as its sessions have
+// told: they do so when they are idle, once a second.
+func (s *Server) Transactions(ctx context.Context, where string) (n int64, err error) {
+	u, err := url.Parse(where)
+	if err != nil {
+		return 0, err
+	}
+	c, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close(ctx)
+	err = c.QueryRow(ctx, "SELECT xact_commit FROM pg_stat_database WHERE datname = $1", strings.TrimPrefix(u.Path, "/")).Scan(&n)
+	return n, err
+}
+
 var databases atomic.Int64
 
 // Database makes a new database and says where it is and how to drop it, with

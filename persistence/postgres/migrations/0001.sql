@@ -57,30 +57,34 @@ CREATE TABLE enforcement (
   PRIMARY KEY (event, rule)
 ) PARTITION BY RANGE (event);
 
--- What changes stands last: an update writes only that to the log.
+-- What changes stands last, and half of each page is left for it: an update that
+-- stays on its page writes only that to the log.
 CREATE TABLE execution (
   id            bigint PRIMARY KEY,
   event         bigint NOT NULL,
-  enforcement   bigint NOT NULL, -- found by its event
+  enforcement   bigint NOT NULL,
   parent        bigint NOT NULL,
+  loose         boolean NOT NULL, -- it has an event, and no enforcement of that names it
   action        text NOT NULL,
   rule          text NOT NULL,
   trigger       text NOT NULL,
   parameters    json,
   spec          bytea NOT NULL,
-  version       bigint NOT NULL,
+  worker        text NOT NULL,
+  incarnation   text NOT NULL,
   writer        bigint NOT NULL,
+  version       bigint NOT NULL,
   finished      bigint, -- null while it is live
   finish_number bigint NOT NULL,
   status        smallint NOT NULL,
-  worker        text NOT NULL,
-  incarnation   text NOT NULL,
   state         bytea NOT NULL,
   result        json
 ) PARTITION BY RANGE (id);
 CREATE INDEX ON execution (((id >> 12) & 1023), id) WHERE finished IS NULL;
 CREATE INDEX ON execution (((id >> 12) & 1023), finish_number) WHERE finish_number > 0;
-CREATE INDEX ON execution (event) WHERE event > 0;
+-- Those of an event are found through its enforcements: an index of all would
+-- cost each execution two entries, one when it begins and one when it ends.
+CREATE INDEX ON execution (event) WHERE loose;
 CREATE INDEX ON execution (parent) WHERE parent > 0;
 
 CREATE SEQUENCE output_number;
@@ -155,5 +159,5 @@ CREATE TABLE id_range (
 CREATE TABLE event_rest PARTITION OF event DEFAULT;
 CREATE TABLE enforcement_rest PARTITION OF enforcement DEFAULT;
 CREATE UNIQUE INDEX ON enforcement_rest (id);
-CREATE TABLE execution_rest PARTITION OF execution DEFAULT WITH (fillfactor = 80);
+CREATE TABLE execution_rest PARTITION OF execution DEFAULT WITH (fillfactor = 50);
 CREATE TABLE output_rest PARTITION OF output DEFAULT;
