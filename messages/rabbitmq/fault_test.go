@@ -32,7 +32,7 @@ func behind(t *testing.T, change func(*rabbitmq.Config)) (*rabbitmq.Broker, *pro
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { p.Thaw(); _ = b.Close() }) //nolint:errcheck // it ends
+	t.Cleanup(func() { p.Thaw(); _ = b.Close() })
 	until(t, "the broker is up", b.Up)
 	return b, p, url
 }
@@ -394,7 +394,7 @@ func (h *hands) advance(d time.Duration) {
 }
 
 func TestCloseWritesWhatWasSentAndDoesNotHang(t *testing.T) {
-	b, p, url := behind(t, nil)
+	b, _, url := behind(t, nil)
 	other := open(t, url)
 	in := listen(t, other, messages.Reports, "n")
 	for range 2000 {
@@ -407,7 +407,9 @@ func TestCloseWritesWhatWasSentAndDoesNotHang(t *testing.T) {
 	}
 	until(t, "all arrive", func() bool { return len(in) == 2000 })
 
-	b, p, _ = behind(t, nil)
+	b, p, _ := behind(t, func(c *rabbitmq.Config) { c.Heartbeat = time.Minute })
+	listen(t, b, messages.Reports, "n")
+	take(t, b, messages.EventQueue)
 	p.Freeze(proxy.Both)
 	_ = b.Send(messages.Reports, "n", heartbeat("x"))
 	began := time.Now()

@@ -168,8 +168,14 @@ func (r *rig) terminateBackends() {
 	r.query("SELECT 1 FROM (SELECT pg_terminate_backend(pid) " + backends + ") t")
 }
 
-// Every queue is purged, and every queue deleted: that costs time only.
+// Every queue is purged, and every queue deleted: that costs time only. Whoever
+// does that takes away what others published and nobody took, so the others are
+// silent.
 func (r *rig) loseQueues() {
+	r.load.inside.Store(true)
+	defer r.load.inside.Store(false)
+	pass(time.Second) // what was being published is
+	await(r.t, "messages of others to be taken", func() bool { return r.untaken() == 0 })
 	for _, loss := range []struct {
 		name string
 		lose func(queues []string)
