@@ -441,17 +441,24 @@ func (w *worker) written(m *actors.Written) {
 // check tells an execution whether the incarnation of its attempt is lost: only
 // the present one of a worker that is alive is not. The successor of an
 // incarnation speaks for its tokens; asked for one it knows nothing of, it says
-// so, and then the incarnation was declared lost before.
+// so, and then the incarnation was declared lost before. Without a row the worker
+// was removed, or is not taken yet: nobody has anything of it.
 func (w *worker) check(m *messages.CheckIncarnation) {
 	row := w.known.row
-	if row == nil || w.writing != nil || row.Incarnation == m.Incarnation && w.alive() {
+	same := row != nil && row.Incarnation == m.Incarnation
+	if w.writing != nil || same && w.alive() {
 		return
 	}
-	if row.Incarnation != m.Incarnation && w.alive() && !m.NotMine {
+	if !same && w.alive() && !m.NotMine {
 		return // its successor may hold the journal
 	}
-	w.tree.Tell(w.tree.Partition(m.Execution.Partition()), &messages.ToExecution{ID: m.Execution,
-		Message: &messages.WorkerLost{Worker: m.Worker, Incarnation: m.Incarnation, Left: row.Incarnation == m.Incarnation && row.State == attune.WorkerLeft}})
+	tellLost(w.tree, m, same && row.State == attune.WorkerLeft)
+}
+
+// tellLost answers an execution that its incarnation is no more.
+func tellLost(tree *actors.Tree, m *messages.CheckIncarnation, left bool) {
+	tree.Tell(tree.Partition(m.Execution.Partition()), &messages.ToExecution{ID: m.Execution,
+		Message: &messages.WorkerLost{Worker: m.Worker, Incarnation: m.Incarnation, Left: left}})
 }
 
 func (w *worker) send(item any) {
