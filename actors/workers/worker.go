@@ -302,13 +302,13 @@ func (w *worker) givenNothing() bool {
 // register takes a new incarnation. While another of that name is alive it is
 // refused, unless it proves that it is the successor and holds the journal.
 func (w *worker) register(m *messages.Registered) {
+	if w.writing != nil || w.removing != nil {
+		return // it may be being declared lost: the answer would be a lease. The worker repeats it
+	}
 	row := w.known.row
 	if row != nil && row.Incarnation == m.Incarnation {
 		w.answerRegistration(m)
 		return
-	}
-	if w.writing != nil || w.removing != nil {
-		return // the worker repeats it
 	}
 	if w.alive() && !contains(m.Earlier, row.Incarnation) {
 		w.send(messages.RegisterAck{Worker: w.name, Incarnation: m.Incarnation, Sent: m.Sent, Node: w.tree.Incarnation,
