@@ -68,6 +68,7 @@ type memory struct {
 	again bool           // this is not the first life of the actor
 	// recounts counts them over all lives: only the last one's answers count.
 	recounts int64
+	left     string // the incarnation that said that it leaves
 }
 
 func newWorker(tree *actors.Tree, store persistence.Loader, links Links, name string, known *memory) *worker {
@@ -261,6 +262,7 @@ func (w *worker) again() {
 func (w *worker) tick() {
 	now := w.tree.Mono()
 	w.listen(now)
+	w.leave()
 	if patience := w.lease() + killMargin; w.alive() && now-max(w.answered, w.deaf) >= patience {
 		w.lose("not heard of for " + patience.String())
 	}
@@ -373,7 +375,16 @@ func (w *worker) drain(m *messages.Draining) {
 	}
 	w.draining = true
 	w.tree.Tell(w.tree.Scheduler, &messages.RevokeSlots{Worker: w.name, Incarnation: row.Incarnation})
-	if m.Left && w.writing == nil {
+	if m.Left {
+		w.known.left = m.Incarnation
+		w.leave()
+	}
+}
+
+// leave stores that the worker has left, which it says once: while its row is on
+// its way to the store that waits.
+func (w *worker) leave() {
+	if r := w.known.row; w.writing == nil && w.alive() && r.Incarnation == w.known.left {
 		w.end(attune.WorkerLeft, "left in order")
 	}
 }
@@ -428,6 +439,7 @@ func (w *worker) written(m *actors.Written) {
 	if m.Answer.Outcome == persistence.Committed {
 		w.known.row = save.Worker
 		then()
+		w.leave()
 	} else {
 		w.read()
 		w.tree.Log.Error("the store refused a worker's state", slog.String("worker", w.name), slog.String("outcome", m.Answer.Outcome.String()), slog.String("reason", m.Answer.Reason))
