@@ -36,6 +36,7 @@ func config(url string) (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout == 0 || c.ConnectTimeout > connectTimeout {
 		c.ConnectTimeout = connectTimeout
 	}
+	c.DialFunc = dialer(c.ConnectTimeout).DialContext
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "attune"
 	}

@@ -69,8 +69,14 @@ func (s *Store) writer(ctx context.Context, incarnation string) (w writer, err e
 }
 
 // Renew implements [persistence.Leases]. It passes a flush under way, which only
-// wants the row to stay.
+// wants the row to stay. After ttl it would be of no use: the next one, by
+// another connection, may be.
 func (s *Store) Renew(ctx context.Context, incarnation string, ttl time.Duration) (at time.Time, err error) {
+	if ttl > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, ttl)
+		defer cancel()
+	}
 	found := false
 	err = s.writeOn(ctx, s.leases, "renew the lease of "+incarnation, func(b *batch) {
 		b.add("UPDATE lease SET expires = c.now + $2 * interval '1 microsecond' FROM "+clockNow+" WHERE incarnation = $1 AND NOT dead RETURNING c.now", func(r row) error {

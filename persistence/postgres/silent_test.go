@@ -27,6 +27,11 @@ func TestASilentServerIsAway(t *testing.T) {
 	if took := time.Since(began); took > time.Minute {
 		t.Fatal(took)
 	}
+	began = time.Now() // a lease that is renewed too late is none
+	if _, err := s.Renew(t.Context(), "node-1", 100*time.Millisecond); attune.KindOf(err) != attune.Unavailable || time.Since(began) > 4500*time.Millisecond {
+		t.Fatal(time.Since(began), err)
+	}
 	p.Thaw()
+	patiently(t, "renew", func() error { _, err := s.Renew(t.Context(), "node-1", time.Hour); return err })
 	patiently(t, "read", func() error { _, err := s.Event(t.Context(), admission(0).Event.ID); return err })
 }

@@ -90,7 +90,9 @@ func (s *Store) transaction(ctx context.Context, c *pgconn.PgConn, wait time.Dur
 		return end.run(ctx, c)
 	}
 	end.add("ROLLBACK", nil)
-	_ = end.run(context.WithoutCancel(ctx), c) // where it fails the connection is of no more use, and the pool sees that
+	ctx, cancel := s.patiently(context.WithoutCancel(ctx))
+	defer cancel()
+	_ = end.run(ctx, c) // where it fails the connection is of no more use, and the pool sees that
 	return err
 }
 
