@@ -82,7 +82,7 @@ func TestADamagedRowIsAnError(t *testing.T) {
 
 // No error shows what opens the database.
 func TestNoErrorNamesThePassword(t *testing.T) {
-	for _, where := range []string{"postgres://me:sesame@127.0.0.1:1/db", "postgres://me:sesame@127.0.0.1:x/db", "host=127.0.0.1 password=sesame port=zero"} {
+	for _, where := range []string{"postgres://me:sesame@127.0.0.1:1/db", "postgres://me:sesame@127.0.0.1:x/db", "host=127.0.0.1 password=sesame port=zero", "postgres://me:%sesame@127.0.0.1:1/db"} {
 		_, err := postgres.Open(t.Context(), postgres.Config{URL: where})
 		if err == nil || strings.Contains(err.Error(), "sesame") {
 			t.Fatal(err)
@@ -138,6 +138,23 @@ func TestRangesComeAndGo(t *testing.T) {
 		t.Fatalf("%d parts", len(now))
 	}
 	flush(t, s, "node-1", at(admission(99), moment.AddDate(30, 0, 0)))
+}
+
+// A range that came too late has rows in the rest: it is made of the tables that
+// have none, and of the others once they are pruned.
+func TestARangeWhoseRowsAreInTheRestWaitsForThem(t *testing.T) {
+	moment := time.Now()
+	s := with(t, postgres.Config{URL: pgtest.URL(t), Statement: 10 * time.Second, Now: func() time.Time { return moment }})
+	moment = moment.AddDate(0, 0, 30)
+	flush(t, s, "node-1", at(admission(0), moment))
+	id := at(admission(0), moment).Event.ID
+	for _, table := range []string{"output", "execution"} {
+		if err := s.Maintain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		script(t, s, fmt.Sprintf("DO $$ BEGIN IF to_regclass('%s_' || (SELECT name FROM id_range WHERE begins <= %[2]d AND %[2]d < ends)) IS NULL THEN RAISE 'no part of %[1]s'; END IF; END $$;", table, id))
+		script(t, s, "DELETE FROM event; DELETE FROM enforcement; DELETE FROM execution;")
+	}
 }
 
 // at is an admission with ids of that moment.

@@ -12,13 +12,13 @@ import (
 	"github.com/attune-automation/attune/persistence"
 )
 
-// split are the tables that are kept in ranges of ids, and how their parts
-// differ from them.
-var split = []struct{ table, with, unique string }{
-	{"event", "", ""},
-	{"enforcement", "", "id"},
-	{"execution", " WITH (fillfactor = 50)", ""},
-	{"output", "", ""},
+// split are the tables that are kept in ranges of ids, of which column, and how
+// their parts differ from them.
+var split = []struct{ table, column, with, unique string }{
+	{"event", "id", "", ""},
+	{"enforcement", "event", "", "id"},
+	{"execution", "id", " WITH (fillfactor = 50)", ""},
+	{"output", "execution", "", ""},
 }
 
 const (
@@ -30,9 +30,9 @@ const (
 	// maxRanges and the rest are the 30 parts that a table has at most: each costs
 	// every statement that does not name its ids.
 	maxRanges = 29
-	// rangeLock is short: whoever comes behind one that waits for a whole table
-	// waits too.
-	rangeLock = "SET LOCAL lock_timeout = '500ms';"
+	// rangeLock is short: whoever comes behind one that waits for a whole table, or
+	// has it, waits too.
+	rangeLock = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '2s';"
 )
 
 // idRange is a range of ids: a part of each table that is split.
@@ -74,11 +74,13 @@ func (s *Store) Maintain(ctx context.Context) error {
 			have = append(have, next)
 		}
 		for _, r := range have {
+			do := attach
 			if r.ends < firstID(now.Add(-settled)) {
-				faults = append(faults, drop(ctx, c, r))
-			} else {
-				faults = append(faults, attach(ctx, c, r))
+				do = drop
 			}
+			ctx, cancel := s.patiently(ctx)
+			faults = append(faults, do(ctx, c, r))
+			cancel()
 		}
 		if err := errors.Join(faults...); err != nil {
 			s.cfg.Log.Warn("the ranges of ids are not all as they should be; rows go to the rest", "error", err)
@@ -111,6 +113,7 @@ func ranges(ctx context.Context, c *pgconn.PgConn) (all []idRange, err error) {
 
 // attach makes the parts of a range that are not there.
 func attach(ctx context.Context, c *pgconn.PgConn, r idRange) error {
+	var faults []error
 	for _, t := range split {
 		part := t.table + "_" + r.name
 		if there, err := truly(ctx, c, "SELECT to_regclass('"+part+"') IS NOT NULL"); err != nil || there {
@@ -119,14 +122,24 @@ func attach(ctx context.Context, c *pgconn.PgConn, r idRange) error {
 			}
 			continue
 		}
-		err := scripted(ctx, c, rangeLock,
+		// Rows that are in the rest are there to stay, until they are pruned: the
+		// server would look through them to refuse the range, with the table locked.
+		taken, err := truly(ctx, c, fmt.Sprintf("SELECT EXISTS (SELECT 1 FROM %[1]s_rest WHERE %[2]s >= %[3]d AND %[2]s < %[4]d)", t.table, t.column, r.begins, r.ends))
+		if err != nil {
+			return err
+		}
+		if taken {
+			faults = append(faults, fmt.Errorf("%s is not made: the rest has rows of it", part))
+			continue
+		}
+		err = scripted(ctx, c, rangeLock,
 			fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)%s;", part, t.table, t.with), unique(part, t.unique),
 			fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d);", t.table, part, r.begins, r.ends))
 		if err != nil {
 			return fmt.Errorf("make %s: %w", part, err)
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // unique is the index that a part has and its table cannot: of a column by which
