@@ -24,7 +24,7 @@ type sight struct {
 	states       map[attune.ExecutionID]string
 	workers      map[string]stamp
 	bodies       map[string]string // of workers
-	high, told   map[int]int64 // the marks of partitions
+	high, told   map[int]int64     // the marks of partitions
 }
 
 type judged struct{ evaluated, writer int64 }

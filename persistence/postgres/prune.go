@@ -98,12 +98,13 @@ const topsFence = "SELECT 1 / (SELECT (count(*) = $2)::int FROM " + ofEvents + "
 // The places of the fences in the batch, behind the limits.
 const leasePlace, topsPlace = 1, 2
 
-// finishHigh keeps the highest finish number of the partitions of executions that
-// are to go.
-const finishHigh = "UPDATE partition p SET finish_high = v.high FROM (SELECT (id >> 12) & 1023 AS id, max(finish_number) AS high FROM execution WHERE id = ANY($1) GROUP BY 1) v " +
-	"WHERE p.id = v.id AND p.finish_high < v.high"
+// removeExecutions keeps the highest finish number of the partitions whose
+// executions go. It is the last of a batch: flushes raise the marks of partitions,
+// behind what they do to executions.
+const removeExecutions = "WITH gone AS (DELETE FROM execution WHERE id = ANY($1) RETURNING id, finish_number), high AS (UPDATE partition p SET finish_high = v.high FROM " +
+	"(SELECT (id >> 12) & 1023 AS id, max(finish_number) AS high FROM gone GROUP BY 1) v WHERE p.id = v.id AND p.finish_high < v.high) SELECT count(*) FROM gone"
 
-// prune deletes, from below. Where an execution was begun for one of the events
+// prune deletes. Where an execution was begun for one of the events
 // since the reader looked, nothing is deleted; the next pass looks again.
 func (s *Store) prune(ctx context.Context, incarnation string, shelf persistence.Shelf, d *doomed) (persistence.Pruned, error) {
 	var tables []persistence.Table
@@ -117,9 +118,6 @@ func (s *Store) prune(ctx context.Context, incarnation string, shelf persistence
 		}
 		b.add(leaseFence, nil, text(incarnation))
 		b.add(topsFence, nil, numbers(d.whole), number(d.topped))
-		if len(d.executions) > 0 {
-			b.add(finishHigh, nil, numbers(d.executions))
-		}
 		if len(d.outputs) > 0 {
 			var q statement
 			remove(persistence.OutputTable, "DELETE FROM output o USING "+q.unnest("v", chunkRows(d.outputs))+
@@ -130,7 +128,6 @@ func (s *Store) prune(ctx context.Context, incarnation string, shelf persistence
 			query string
 			ids   []int64
 		}{
-			{persistence.ExecutionTable, "DELETE FROM execution WHERE id = ANY($1)", d.executions},
 			{persistence.EnforcementTable, "DELETE FROM enforcement WHERE id = ANY($1)", d.enforcements},
 			{persistence.EventTable, "DELETE FROM event WHERE id = ANY($1)", d.events},
 		} {
@@ -140,6 +137,10 @@ func (s *Store) prune(ctx context.Context, incarnation string, shelf persistence
 		}
 		for _, one := range d.deletes {
 			remove(one.table, one.query, one.args...)
+		}
+		if n := new(int64); len(d.executions) > 0 {
+			tables, counts = append(tables, persistence.ExecutionTable), append(counts, n)
+			b.add(removeExecutions, func(r row) error { *n = r.number(0); return nil }, numbers(d.executions))
 		}
 	})
 	out := persistence.Pruned{Next: d.next, Workers: d.workers}
