@@ -163,8 +163,10 @@ func (f *flush) admit(b *batch, t *tally) {
 		each(t, func(i int, op *persistence.Admit) {
 			if op.Dedupe != nil {
 				if !claims[int64(op.ID())] {
-					t.answers[i] = persistence.Answer{Outcome: persistence.Duplicate, First: attune.ID(others[int64(op.ID())])}
-					return
+					if first := others[int64(op.ID())]; first != 0 {
+						t.answers[i] = persistence.Answer{Outcome: persistence.Duplicate, First: attune.ID(first)}
+					}
+					return // without a first it went in between, and nothing is decided
 				}
 				t.rows++
 			}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -51,11 +52,21 @@ func (s *Store) Flush(ctx context.Context, incarnation string, ops []persistence
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := &flush{s: s, ctx: context.WithoutCancel(ctx), incarnation: incarnation, writer: w, ops: ops, answers: answers}
-	if err := f.halves(open, lockTries); err != nil {
-		return nil, err
+	for range lockTries {
+		if err := f.halves(open, lockTries); err != nil {
+			return nil, err
+		}
+		open = slices.DeleteFunc(open, func(i int) bool { return answers[i].Outcome != persistence.NotWritten })
+		if len(open) == 0 {
+			return answers, nil
+		}
 	}
-	return answers, nil
+	return nil, f.failure(errUndecided)
 }
+
+// errUndecided is of keys whose first went between the statement that met it and
+// the one that asked for it, again and again.
+var errUndecided = notSent{errors.New("a dedupe key was there, and gone when it was looked at")}
 
 // flush is the work of one call.
 type flush struct {
