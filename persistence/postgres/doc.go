@@ -2,7 +2,8 @@
 // newer, no extension: the store of a cluster.
 //
 //	writer    one connection: the flushes, under a mutex
-//	leases    two: renewals, and a take-over beside them
+//	renewals  one, for nothing else: a lease that waits is lost
+//	leases    two: take-overs, and what became of a flush
 //	aside     what else writes: output, the audit, definitions, pruning
 //	readers   the rest
 //

@@ -78,7 +78,7 @@ func (s *Store) Renew(ctx context.Context, incarnation string, ttl time.Duration
 		defer cancel()
 	}
 	found := false
-	err = s.writeOn(ctx, s.leases, "renew the lease of "+incarnation, func(b *batch) {
+	err = s.writeOn(ctx, s.renewals, "renew the lease of "+incarnation, func(b *batch) {
 		b.add("UPDATE lease SET expires = c.now + $2 * interval '1 microsecond' FROM "+clockNow+" WHERE incarnation = $1 AND NOT dead RETURNING c.now", func(r row) error {
 			found, at = true, r.time(0)
 			return nil

@@ -55,10 +55,10 @@ func (c Config) withDefaults() Config {
 
 // Store is a [persistence.Store] in a database.
 type Store struct {
-	cfg                    Config
-	limits                 limits
-	grace                  time.Duration // flushGrace
-	readers, aside, leases *pgxpool.Pool
+	cfg                              Config
+	limits                           limits
+	grace                            time.Duration // flushGrace
+	readers, aside, leases, renewals *pgxpool.Pool
 
 	mu sync.Mutex
 	// All that follows is guarded by mu: the flush.
@@ -91,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s := &Store{cfg: cfg, limits: limits{statement: cfg.Statement, lock: cfg.Lock}, grace: flushGrace, writers: map[string]writer{}, forms: newForms()}
 	var err error
-	for pool, conns := range map[**pgxpool.Pool]int{&s.readers: cfg.ReadConns, &s.aside: 2, &s.leases: 2} {
+	for pool, conns := range map[**pgxpool.Pool]int{&s.readers: cfg.ReadConns, &s.aside: 2, &s.leases: 2, &s.renewals: 1} {
 		if *pool, err = s.pool(conns); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -115,7 +115,7 @@ func (s *Store) Close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.hangUp()
-	for _, pool := range []*pgxpool.Pool{s.readers, s.aside, s.leases} {
+	for _, pool := range []*pgxpool.Pool{s.readers, s.aside, s.leases, s.renewals} {
 		if pool != nil {
 			pool.Close()
 		}

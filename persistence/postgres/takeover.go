@@ -110,30 +110,47 @@ func lockLeases(ctx context.Context, c *pgconn.PgConn, incarnations []string, wh
 	return b.results(results)
 }
 
-// endHolders ends, from a connection of its own, the sessions that a session
-// waits for, until it waits for none.
+// endHolders ends, from another connection, the sessions that a session waits
+// for, until it waits for none.
 func (s *Store) endHolders(ctx context.Context, pid int64) error {
-	waits := false
-	for range endings {
-		var ended int64
-		err := on(ctx, s.aside, func(c *pgconn.PgConn) error {
+	return s.apart(ctx, func(c *pgconn.PgConn) error {
+		waits := false
+		for range endings {
+			var ended int64
 			var b batch
 			b.set(s.limits)
 			b.add("SELECT count(pg_terminate_backend(p)) FROM unnest(pg_blocking_pids($1)) p", func(r row) error { ended = r.number(0); return nil }, integer(int32(pid)))
 			b.add(fmt.Sprintf("SELECT pg_sleep(%v)", endingPause), nil)
-			return b.run(ctx, c)
-		})
-		if err != nil {
-			return err
+			if err := b.run(ctx, c); err != nil {
+				return err
+			}
+			if ended > 0 {
+				waits = true
+				s.cfg.Log.Warn("ended the sessions that held the lease of a node that is being taken over", "sessions", ended)
+			} else if waits {
+				return nil
+			}
 		}
-		if ended > 0 {
-			waits = true
-			s.cfg.Log.Warn("ended the sessions that held the lease of a node that is being taken over", "sessions", ended)
-		} else if waits {
-			return nil
-		}
+		return nil
+	})
+}
+
+// apart runs f with a connection that writes beside the flush, and where none is
+// free soon with one more.
+func (s *Store) apart(ctx context.Context, f func(c *pgconn.PgConn) error) error {
+	soon, cancel := context.WithTimeout(ctx, firstLock)
+	shared, err := s.aside.Acquire(soon)
+	cancel()
+	if err == nil {
+		defer shared.Release()
+		return f(shared.Conn().PgConn())
 	}
-	return nil
+	c, err := connect(ctx, s.cfg.URL)
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	return f(c.PgConn())
 }
 
 // take does it, with both leases locked, and says how many partitions changed
