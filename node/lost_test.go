@@ -8,6 +8,7 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/persistence/memory"
 )
 
 // A worker that is silent is lost 12 s after the last answer it got, not
@@ -121,5 +122,50 @@ func TestALateReportIsEvidence(t *testing.T) {
 		}
 		r.until("the worker is back", 10*time.Second, func() bool { return r.workerNamed("w").State == attune.WorkerAlive })
 		r.reaches(r.must(settings{MS: 1}), attune.Completed, 5*time.Second)
+	})
+}
+
+// A worker that is being declared lost is not taken for registered: the answer
+// would be a lease, and what runs under it would have a successor elsewhere.
+func TestAWorkerThatIsBeingDeclaredLostGetsNoLease(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		acks := make(chan messages.RegisterAck, 10)
+		if _, err := r.broker.Subscribe(messages.ToWorkers, "w", func(m any) {
+			for _, item := range m.(messages.Bundle).Items {
+				if a, ok := item.(messages.RegisterAck); ok {
+					acks <- a
+				}
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		register := func() (answers []messages.RegisterAck) {
+			if err := r.broker.Send(messages.Heartbeats, "", messages.Bundle{From: "w-x", Items: []any{messages.Registered{Worker: "w", Incarnation: "w-x", Slots: 1, Runners: []string{"timed"}}}}); err != nil {
+				t.Error(err)
+			}
+			for time.Sleep(500 * time.Millisecond); len(acks) > 0; {
+				answers = append(answers, <-acks)
+			}
+			return answers
+		}
+		if got := register(); len(got) != 1 || got[0].Lost {
+			t.Fatalf("it is answered %+v", got)
+		}
+		r.fault.set(func(method string, _ int) memory.Fault {
+			if method == "Flush" {
+				return memory.Fault{Kind: memory.LostBefore}
+			}
+			return memory.Fault{}
+		})
+		time.Sleep(14 * time.Second)
+		if got := register(); len(got) != 0 {
+			t.Errorf("while its loss is on its way to the store it is answered %+v", got)
+		}
+		r.fault.clear()
+		r.until("it is lost", 10*time.Second, func() bool { return r.rows.Rows().Workers[0].State == attune.WorkerLost })
+		time.Sleep(time.Second)
+		if got := register(); len(got) != 1 || !got[0].Lost {
+			t.Errorf("afterwards it is answered %+v", got)
+		}
 	})
 }

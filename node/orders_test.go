@@ -108,3 +108,36 @@ func TestOrdersFollowOneAnother(t *testing.T) {
 		r.allOnce(5 * time.Second)
 	})
 }
+
+// An execution may bear an incarnation that had a successor before it was
+// declared lost. It learns of its end also when the worker is removed meanwhile,
+// whether or not the node has an actor of that name.
+func TestARemovedWorkerLeavesNoExecutionBehind(t *testing.T) {
+	for name, restart := range map[string]bool{"while the node runs": false, "and the node starts again": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				r.work("w", 2)
+				long := r.must(settings{MS: -1})
+				r.reaches(long, attune.Running, time.Second)
+				time.Sleep(2 * time.Second) // that it runs is stored
+				r.kill("w")
+				r.lose.set(func(x messages.Exchange, _ string, _ any) bool { return x == messages.Reports })
+				r.work("w", 2) // it could say that the run is lost, and cannot be heard
+				r.kill("w")
+				r.until("the second is lost", 15*time.Second, func() bool { return r.workerNamed("w").State == attune.WorkerLost })
+				r.lose.clear()
+				if x := r.row(long); x.Status != attune.Running || x.Incarnation != "w-1" {
+					t.Fatalf("before the removal it is %s on %s", x.Status, x.Incarnation)
+				}
+				if _, err := r.RemoveWorker(r.Context(), "w"); err != nil {
+					t.Fatal(err)
+				}
+				if restart {
+					r.crash()
+					r.start()
+				}
+				r.reaches(long, attune.Abandoned, 2*time.Minute)
+			})
+		})
+	}
+}

@@ -68,6 +68,7 @@ type memory struct {
 	again bool           // this is not the first life of the actor
 	// recounts counts them over all lives: only the last one's answers count.
 	recounts int64
+	left     string // the incarnation that said that it leaves
 }
 
 func newWorker(tree *actors.Tree, store persistence.Loader, links Links, name string, known *memory) *worker {
@@ -261,6 +262,7 @@ func (w *worker) again() {
 func (w *worker) tick() {
 	now := w.tree.Mono()
 	w.listen(now)
+	w.leave()
 	if patience := w.lease() + killMargin; w.alive() && now-max(w.answered, w.deaf) >= patience {
 		w.lose("not heard of for " + patience.String())
 	}
@@ -302,13 +304,13 @@ func (w *worker) givenNothing() bool {
 // register takes a new incarnation. While another of that name is alive it is
 // refused, unless it proves that it is the successor and holds the journal.
 func (w *worker) register(m *messages.Registered) {
+	if w.writing != nil || w.removing != nil {
+		return // it may be being declared lost: the answer would be a lease. The worker repeats it
+	}
 	row := w.known.row
 	if row != nil && row.Incarnation == m.Incarnation {
 		w.answerRegistration(m)
 		return
-	}
-	if w.writing != nil || w.removing != nil {
-		return // the worker repeats it
 	}
 	if w.alive() && !contains(m.Earlier, row.Incarnation) {
 		w.send(messages.RegisterAck{Worker: w.name, Incarnation: m.Incarnation, Sent: m.Sent, Node: w.tree.Incarnation,
@@ -373,7 +375,16 @@ func (w *worker) drain(m *messages.Draining) {
 	}
 	w.draining = true
 	w.tree.Tell(w.tree.Scheduler, &messages.RevokeSlots{Worker: w.name, Incarnation: row.Incarnation})
-	if m.Left && w.writing == nil {
+	if m.Left {
+		w.known.left = m.Incarnation
+		w.leave()
+	}
+}
+
+// leave stores that the worker has left, which it says once: while its row is on
+// its way to the store that waits.
+func (w *worker) leave() {
+	if r := w.known.row; w.writing == nil && w.alive() && r.Incarnation == w.known.left {
 		w.end(attune.WorkerLeft, "left in order")
 	}
 }
@@ -428,6 +439,7 @@ func (w *worker) written(m *actors.Written) {
 	if m.Answer.Outcome == persistence.Committed {
 		w.known.row = save.Worker
 		then()
+		w.leave()
 	} else {
 		w.read()
 		w.tree.Log.Error("the store refused a worker's state", slog.String("worker", w.name), slog.String("outcome", m.Answer.Outcome.String()), slog.String("reason", m.Answer.Reason))
@@ -441,17 +453,24 @@ func (w *worker) written(m *actors.Written) {
 // check tells an execution whether the incarnation of its attempt is lost: only
 // the present one of a worker that is alive is not. The successor of an
 // incarnation speaks for its tokens; asked for one it knows nothing of, it says
-// so, and then the incarnation was declared lost before.
+// so, and then the incarnation was declared lost before. Without a row the worker
+// was removed, or is not taken yet: nobody has anything of it.
 func (w *worker) check(m *messages.CheckIncarnation) {
 	row := w.known.row
-	if row == nil || w.writing != nil || row.Incarnation == m.Incarnation && w.alive() {
+	same := row != nil && row.Incarnation == m.Incarnation
+	if w.writing != nil || same && w.alive() {
 		return
 	}
-	if row.Incarnation != m.Incarnation && w.alive() && !m.NotMine {
+	if !same && w.alive() && !m.NotMine {
 		return // its successor may hold the journal
 	}
-	w.tree.Tell(w.tree.Partition(m.Execution.Partition()), &messages.ToExecution{ID: m.Execution,
-		Message: &messages.WorkerLost{Worker: m.Worker, Incarnation: m.Incarnation, Left: row.Incarnation == m.Incarnation && row.State == attune.WorkerLeft}})
+	tellLost(w.tree, m, same && row.State == attune.WorkerLeft)
+}
+
+// tellLost answers an execution that its incarnation is no more.
+func tellLost(tree *actors.Tree, m *messages.CheckIncarnation, left bool) {
+	tree.Tell(tree.Partition(m.Execution.Partition()), &messages.ToExecution{ID: m.Execution,
+		Message: &messages.WorkerLost{Worker: m.Worker, Incarnation: m.Incarnation, Left: left}})
 }
 
 func (w *worker) send(item any) {

@@ -101,6 +101,9 @@ func (w *Workers) Receive(ctx actor.Context) {
 	case *messages.SlotsReturned:
 		w.forward(m.Worker, m)
 	case *messages.CheckIncarnation:
+		if w.loaded && w.children[m.Worker] == nil { // it was removed
+			tellLost(w.tree, m, false)
+		}
 		w.forward(m.Worker, m)
 	case *messages.WorkerForgotten:
 		w.forward(m.Worker, m)

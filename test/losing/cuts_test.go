@@ -13,7 +13,7 @@ import (
 // PostgreSQL, the answer to one, bundles and confirms both ways between the broker
 // and the node, a worker, and a client of somebody else's.
 func (r *rig) cutConnections() {
-	const times = 8
+	const times = 6
 	cuts := []struct {
 		name string
 		by   *proxy.Proxy
@@ -33,7 +33,7 @@ func (r *rig) cutConnections() {
 	for range times {
 		for _, cut := range cuts {
 			trap := cut.by.CutAfter(cut.way, int64(r.random.IntN(cut.most)))
-			for range 12 { // so that there is something in the middle of which it can be
+			for range 8 { // so that there is something in the middle of which it can be
 				r.load.offer(r.load.any())
 			}
 			hit, sprung := r.hit(trap)
@@ -119,6 +119,7 @@ func (r *rig) succeedNode() {
 	r.node = r.supervise("successor", r.data, r.address(), "--key", key)
 	r.ended = 0
 	r.toAPI.Aim(r.address())
+	r.toAPI.Cut()
 	for _, w := range r.workers {
 		w.toAPI.Aim(r.address())
 	}

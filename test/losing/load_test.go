@@ -37,6 +37,8 @@ type load struct {
 	outside *outside
 	// inside makes all offers go by the API.
 	inside atomic.Bool
+	// repeats is how often each offer is sent again when it was acknowledged.
+	repeats atomic.Int64
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -116,11 +118,13 @@ func (l *load) offer(o *offer) {
 	o.number = len(l.offers)
 	o.Key = fmt.Sprintf("key-%d", o.number)
 	l.offers = append(l.offers, o)
-	again := l.random.IntN(30) == 0
+	times := 1 + l.repeats.Load()
+	if l.random.IntN(30) == 0 {
+		times++
+	}
 	l.mu.Unlock()
 	l.senders.Go(func() {
-		l.insist(o)
-		if again { // what was acknowledged is answered with the same id
+		for range times { // what was acknowledged is answered with the same id
 			l.insist(o)
 		}
 	})
@@ -170,9 +174,9 @@ func (l *load) post(o *offer) (string, error) {
 	}
 	switch {
 	case o.outside && o.number%2 == 0:
-		return "", l.outside.say(ctx, messageID(o.number), "", body)
+		return "", l.outside.event(ctx, messageID(o.number), "", body)
 	case o.outside:
-		return "", l.outside.say(ctx, "", o.Key, body)
+		return "", l.outside.event(ctx, "", o.Key, body)
 	case o.Kind != "":
 		e, err := l.client.SendEvent(ctx, api.EventRequest{Trigger: "lose.work", Payload: body, Dedupe: o.Key})
 		return e.ID, err

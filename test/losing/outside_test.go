@@ -22,8 +22,17 @@ type outside struct {
 	returned chan amqp.Return
 }
 
-// say publishes an event. An error means that it may be there or not.
-func (c *outside) say(ctx context.Context, id, dedupe string, payload json.RawMessage) error {
+// event publishes an event. An error means that it may be there or not.
+func (c *outside) event(ctx context.Context, id, dedupe string, payload json.RawMessage) error {
+	return c.say(ctx, id, map[string]any{"trigger": "lose.work", "payload": payload, "dedupe": dedupe})
+}
+
+// nonsense publishes what the node can only set aside.
+func (c *outside) nonsense(ctx context.Context) error {
+	return c.say(ctx, "", map[string]any{"trigger": 7})
+}
+
+func (c *outside) say(ctx context.Context, id string, payload any) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := ctx.Err(); err != nil { // the time went by in the queue before us
@@ -31,7 +40,7 @@ func (c *outside) say(ctx context.Context, id, dedupe string, payload json.RawMe
 	}
 	err := c.connect()
 	if err == nil {
-		err = c.publish(ctx, id, dedupe, payload)
+		err = c.publish(ctx, id, payload)
 	}
 	if err != nil {
 		c.hangUp()
@@ -54,9 +63,8 @@ func (c *outside) connect() error {
 	return c.channel.Confirm(false)
 }
 
-func (c *outside) publish(ctx context.Context, id, dedupe string, payload json.RawMessage) error {
-	body, err := json.Marshal(map[string]any{"message_type": "event.created", "version": 1,
-		"payload": map[string]any{"trigger": "lose.work", "payload": payload, "dedupe": dedupe}})
+func (c *outside) publish(ctx context.Context, id string, payload any) error {
+	body, err := json.Marshal(map[string]any{"message_type": "event.created", "version": 1, "payload": payload})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package losing_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -184,7 +185,11 @@ func (r *rig) serve() {
 
 func (r *rig) ready() {
 	r.t.Helper()
-	if !eventually(patience, func() bool { return r.client.Ready(r.t.Context()) == nil }) {
+	if !eventually(patience, func() bool {
+		ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Second)
+		defer cancel()
+		return r.client.Ready(ctx) == nil
+	}) {
 		r.t.Fatalf("the node does not get ready; it said:\n%s", r.node.now().said())
 	}
 }

@@ -2,9 +2,7 @@ package losing_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -194,20 +192,22 @@ func (r *rig) loseQueues() {
 			loss.lose(queues)
 			r.counts[loss.name] += len(queues)
 			r.worksAgain("work begins after: all "+loss.name, r.lines(), time.Now(), 0)
-			await(r.t, "all queues to be there again", func() bool {
+			// That of dead letters is made again when there is one.
+			await(r.t, "a message that can only be set aside to be confirmed", func() bool { return r.load.outside.nonsense(r.t.Context()) == nil })
+			var none []string
+			if !eventually(patience, func() bool {
 				now, err := r.mq.Queues(r.t.Context(), r.broker)
-				return err == nil && len(missing(queues, now)) == 0
-			})
+				must(r.t, err)
+				none = missing(queues, now)
+				return len(none) == 0
+			}) {
+				r.t.Fatalf("the queues %v are not there again", none)
+			}
 		}
 	}
 }
 
-// missing are the queues that should be there, but for what is random in names.
-func missing(want, got []string) (none []string) {
-	for _, q := range want {
-		if !slices.Contains(got, q) && !strings.HasPrefix(q, "amq.") {
-			none = append(none, fmt.Sprint(q))
-		}
-	}
-	return none
+// missing are the queues that should be there and are not.
+func missing(want, got []string) []string {
+	return slices.DeleteFunc(slices.Clone(want), func(q string) bool { return slices.Contains(got, q) })
 }
