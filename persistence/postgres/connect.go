@@ -83,9 +83,17 @@ func on(ctx context.Context, pool *pgxpool.Pool, f func(c *pgconn.PgConn) error)
 	return f(c.Conn().PgConn())
 }
 
+// patiently bounds what waits for the server by more than a statement may take: a
+// server that has gone silent ends no statement.
+func (s *Store) patiently(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.limits.statement+flushGrace)
+}
+
 // read runs a query on a reading connection and calls each for each row. Where
 // the connection turns out to be dead it is tried once more on another one.
 func (s *Store) read(ctx context.Context, operation, query string, each func(r row) error, args ...value) error {
+	ctx, cancel := s.patiently(ctx)
+	defer cancel()
 	for again := true; ; again = false {
 		begun := false
 		err := on(ctx, s.readers, func(c *pgconn.PgConn) error {
@@ -116,6 +124,8 @@ func (s *Store) write(ctx context.Context, operation string, fill func(b *batch)
 }
 
 func (s *Store) writeOn(ctx context.Context, pool *pgxpool.Pool, operation string, fill func(b *batch)) error {
+	ctx, cancel := s.patiently(ctx)
+	defer cancel()
 	for tries := 3; ; tries-- {
 		err := on(ctx, pool, func(c *pgconn.PgConn) error {
 			var b batch

@@ -67,6 +67,19 @@ func TestSeveralProgramsMigrateAtOnce(t *testing.T) {
 	all.Wait()
 }
 
+func TestADamagedRowIsAnError(t *testing.T) {
+	s := with(t, postgres.Config{URL: pgtest.URL(t), Statement: 10 * time.Second})
+	flush(t, s, "node-1", admission(0), admission(1))
+	script(t, s, fmt.Sprintf("UPDATE execution SET state = '\\x0102' WHERE id = %d;", admission(0).Executions[0].ID))
+	var e *attune.Error
+	if _, err := s.Execution(t.Context(), admission(0).Executions[0].ID); !errors.As(err, &e) || e.Kind != attune.Internal || e.Code != "damaged_row" {
+		t.Fatal(err)
+	}
+	if _, err := s.Execution(t.Context(), admission(1).Executions[0].ID); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // No error shows what opens the database.
 func TestNoErrorNamesThePassword(t *testing.T) {
 	for _, where := range []string{"postgres://me:sesame@127.0.0.1:1/db", "postgres://me:sesame@127.0.0.1:x/db", "host=127.0.0.1 password=sesame port=zero"} {

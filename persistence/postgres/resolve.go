@@ -21,6 +21,8 @@ func (s *Store) Resolve(ctx context.Context, incarnation string, ops []persisten
 	if s.closed {
 		return nil, persistence.Away("resolve", errClosed)
 	}
+	ctx, cancel := s.patiently(ctx)
+	defer cancel()
 	w, err := s.nextSession(ctx, incarnation)
 	if err != nil {
 		return nil, err

@@ -50,6 +50,8 @@ func (s *Store) TakeOver(ctx context.Context, from, by string, partitions []int)
 // the others as a flush has them. Where whole cannot be had soon, whoever has it
 // is ended.
 func (s *Store) locked(ctx context.Context, operation string, incarnations []string, whole string, f func(c *pgconn.PgConn) error) error {
+	ctx, cancel := s.patiently(ctx)
+	defer cancel()
 	try := func(wait time.Duration, meanwhile func(pid int64) error) error {
 		return on(ctx, s.leases, func(c *pgconn.PgConn) error {
 			return s.transaction(ctx, c, wait, func(pid int64) error {
