@@ -1,0 +1,32 @@
+package node_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/attune-automation/attune"
+	"github.com/attune-automation/attune/messages"
+)
+
+// says is a bundle that comes by the broker, from whomever.
+func (r *rig) says(item any) {
+	r.Helper()
+	if err := r.broker.Send(messages.Reports, "n-1", messages.Bundle{From: "x-1", Items: []any{item}}); err != nil {
+		r.Error(err)
+	}
+	synctest.Wait()
+}
+
+// A chunk that no store can hold is dropped. The naive way, to write it again
+// until it is stored, stores nothing of anybody any more.
+func TestAChunkThatNoStoreCanHoldBlocksNobody(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.work("w", 2)
+		token := attune.Token{Execution: attune.ExecutionID(attune.MakeID(1, 0, 0)), Attempt: 1}
+		r.says(messages.Output{Token: token, Worker: "w", Stream: 1, Offset: -1, Data: []byte("x")})
+		r.says(messages.Output{Token: token, Worker: "w", Stream: 9, Data: []byte("x")})
+		r.reaches(r.must(settings{MS: 5, Print: 3}), attune.Completed, 5*time.Second)
+		r.allOnce(time.Second)
+	})
+}
