@@ -30,3 +30,23 @@ func TestAChunkThatNoStoreCanHoldBlocksNobody(t *testing.T) {
 		r.allOnce(time.Second)
 	})
 }
+
+// A report counts only from the worker that has the attempt, whatever it knows.
+func TestNobodyReportsForAnother(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.work("w", 2)
+		long := r.must(settings{MS: 5000})
+		x := r.reaches(long, attune.Running, time.Second)
+		r.says(messages.Report{Token: x.Token(), Kind: messages.FailedRun, Worker: "v", Incarnation: "w-1"})
+		time.Sleep(2 * time.Second)
+		if x := r.row(long); x.Status != attune.Running {
+			t.Errorf("it is %s: %v", x.Status, x.Failure)
+		}
+		for _, s := range r.steps(r.reaches(long, attune.Completed, 10*time.Second)) {
+			if s.Refused {
+				t.Errorf("the words of another are evidence: %+v", s)
+			}
+		}
+		r.allOnce(time.Second)
+	})
+}
