@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,5 +49,37 @@ func TestNobodyReportsForAnother(t *testing.T) {
 			}
 		}
 		r.allOnce(time.Second)
+	})
+}
+
+// What a worker cannot run it gives back, and why is told. It has the least to do
+// then, and is not chosen again while another has a slot.
+func TestWhatIsGivenBackGoesToAnother(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.work("a", 3)
+		for range 2 {
+			r.reaches(r.must(settings{MS: 10_000}), attune.Running, time.Second)
+		}
+		r.work("b", 3)
+		r.hold(func(item any) bool { _, lost := item.(messages.Dispatch); return lost })
+		id := r.must(settings{MS: 5})
+		x := r.reaches(id, attune.Scheduled, time.Second)
+		if x.Worker != "b" {
+			t.Fatalf("it is on %s", x.Worker)
+		}
+		r.says(messages.Report{Token: x.Token(), Kind: messages.Returned, Worker: "b", Incarnation: "b-1", Reason: "its pack cannot be had now"})
+		r.lose.clear()
+		x = r.reaches(id, attune.Completed, 5*time.Second)
+		if x.Worker != "a" || x.Attempt != 2 {
+			t.Errorf("attempt %d was on %s", x.Attempt, x.Worker)
+		}
+		told := false
+		for _, s := range r.steps(x) {
+			told = told || s.Signal == attune.Return && strings.Contains(s.Note, "worker b") && strings.Contains(s.Note, "pack cannot be had")
+		}
+		if !told {
+			t.Errorf("nobody says why: %+v", r.steps(x))
+		}
+		r.allOnce(20 * time.Second)
 	})
 }

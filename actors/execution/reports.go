@@ -87,7 +87,10 @@ func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
 			in.Signal, in.Failure = attune.Lose, lostFailure(x.row.Worker)
 		}
 		if x.row.Status == attune.Scheduled {
-			in.Reason = "given back by its worker, waiting for a free slot"
+			in.Reason = "given back by its worker " + x.row.Worker + ", waiting for a free slot"
+			if m.Reason != "" {
+				in.Reason += ": " + m.Reason
+			}
 		}
 	}
 	if x.row.Status == attune.Stopping {
