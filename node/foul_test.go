@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,5 +82,37 @@ func TestWhatIsGivenBackGoesToAnother(t *testing.T) {
 			t.Errorf("nobody says why: %+v", r.steps(x))
 		}
 		r.allOnce(20 * time.Second)
+	})
+}
+
+// However much there is for a worker at once, no bundle is larger than servers
+// take.
+func TestBundlesAreBoundedInBytes(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		var mu sync.Mutex
+		most, largest := 0, 0
+		if _, err := r.broker.Subscribe(messages.ToWorkers, "w", func(m any) {
+			size := 0
+			for _, item := range m.(messages.Bundle).Items {
+				if d, ok := item.(messages.Dispatch); ok {
+					size += len(d.Parameters)
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			most, largest = max(most, len(m.(messages.Bundle).Items)), max(largest, size)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for range 50 {
+			r.must(settings{MS: 5, Pad: strings.Repeat("x", 100_000)})
+		}
+		r.work("w", 50)
+		r.allOnce(20 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if largest > 1<<20 || most < 3 {
+			t.Errorf("the largest bundle has %d bytes, the fullest %d items", largest, most)
+		}
 	})
 }

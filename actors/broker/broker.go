@@ -21,7 +21,7 @@ type Broker struct {
 	tree          *actors.Tree
 	transport     messages.Broker
 	subscriptions []messages.Subscription
-	pending       map[string]*messages.Bundle
+	pending       map[string]*pending
 	order         []string // workers with something pending, in order
 	sending       bool     // a send message is on its way to ourselves
 	// asked want the proof that follows; proving are answered by the one that is
@@ -29,6 +29,16 @@ type Broker struct {
 	asked, proving []*messages.SyncBroker
 	lossSaid       bool // in the log, since the last proof
 	sent, lost     int64
+}
+
+// bundleBytes is about how much a bundle carries, unless a single item is larger:
+// what is over a server's bound takes the connection down, with all that waits.
+const bundleBytes = 1 << 20
+
+// pending is what waits for one worker.
+type pending struct {
+	messages.Bundle
+	bytes int
 }
 
 // subscribeRetry is how long after a failed subscription the next is tried.
@@ -40,7 +50,7 @@ const syncWait = 10 * time.Second
 
 // New is a node's broker actor.
 func New(tree *actors.Tree, transport messages.Broker) *Broker {
-	return &Broker{tree: tree, transport: transport, pending: map[string]*messages.Bundle{}}
+	return &Broker{tree: tree, transport: transport, pending: map[string]*pending{}}
 }
 
 // Kind implements actors.Actor.
@@ -149,17 +159,22 @@ func (b *Broker) deliver(m any) {
 // follows stands behind all messages that are in the mailbox now: so a bundle
 // holds what happened to be there, and nothing waits for more.
 func (b *Broker) add(m *messages.ToWorker) {
-	bundle := b.pending[m.Worker]
-	if bundle == nil {
-		bundle = &messages.Bundle{From: b.tree.Incarnation}
-		b.pending[m.Worker] = bundle
+	p := b.pending[m.Worker]
+	if p == nil {
+		p = &pending{Bundle: messages.Bundle{From: b.tree.Incarnation}}
+		b.pending[m.Worker] = p
 		b.order = append(b.order, m.Worker)
 	}
-	bundle.Items = append(bundle.Items, m.Item)
-	if len(bundle.Items) == messages.MaxBundle {
-		b.dispatch(m.Worker, bundle)
-		b.pending[m.Worker] = &messages.Bundle{From: b.tree.Incarnation}
+	size := 0
+	if d, ok := m.Item.(messages.Dispatch); ok {
+		size = len(d.Parameters)
 	}
+	if len(p.Items) == messages.MaxBundle || len(p.Items) > 0 && p.bytes+size > bundleBytes {
+		b.dispatch(m.Worker, &p.Bundle)
+		p.Bundle, p.bytes = messages.Bundle{From: b.tree.Incarnation}, 0
+	}
+	p.Items = append(p.Items, m.Item)
+	p.bytes += size
 	if !b.sending {
 		b.sending = true
 		b.tree.Tell(b.tree.Broker, &send{})
@@ -170,9 +185,7 @@ func (b *Broker) send() {
 	b.sending = false
 	sort.Strings(b.order)
 	for _, worker := range b.order {
-		if bundle := b.pending[worker]; len(bundle.Items) > 0 {
-			b.dispatch(worker, bundle)
-		}
+		b.dispatch(worker, &b.pending[worker].Bundle)
 		delete(b.pending, worker)
 	}
 	b.order = b.order[:0]
