@@ -18,12 +18,13 @@ import (
 // Broker is the actor. What it cannot send it drops: whoever needs an answer
 // sends again.
 type Broker struct {
-	tree          *actors.Tree
-	transport     messages.Broker
-	subscriptions []messages.Subscription
-	pending       map[string]*pending
-	order         []string // workers with something pending, in order
-	sending       bool     // a send message is on its way to ourselves
+	tree      *actors.Tree
+	transport messages.Broker
+	joining   *actors.Joining // the subscriptions, which stand when joined
+	joined    bool
+	pending   map[string]*pending
+	order     []string // workers with something pending, in order
+	sending   bool     // a send message is on its way to ourselves
 	// asked want the proof that follows; proving are answered by the one that is
 	// under way, nil if none is.
 	asked, proving []*messages.SyncBroker
@@ -58,7 +59,7 @@ func (b *Broker) Kind() string { return "broker" }
 
 // State implements actors.Actor.
 func (b *Broker) State() string {
-	if len(b.subscriptions) == 0 {
+	if !b.joined {
 		return "connecting"
 	}
 	if link, ok := b.transport.(messages.Linked); ok && !link.Up() {
@@ -90,6 +91,8 @@ func (b *Broker) Receive(ctx actor.Context) {
 		b.subscribe()
 	case *subscribe:
 		b.subscribe()
+	case *actors.Joined:
+		b.join(m)
 	case *actor.Stopping, *actor.Restarting:
 		b.unsubscribe()
 	case *messages.ToWorker:
@@ -109,25 +112,35 @@ func (b *Broker) Receive(ctx actor.Context) {
 }
 
 func (b *Broker) subscribe() {
-	reports, err := b.transport.Subscribe(messages.Reports, b.tree.Incarnation, b.deliver)
-	if err == nil {
-		b.subscriptions = append(b.subscriptions, reports)
-		var beats messages.Subscription
-		if beats, err = b.transport.Subscribe(messages.Heartbeats, "", b.deliver); err == nil {
-			b.subscriptions = append(b.subscriptions, beats)
-			return
-		}
+	if b.joining != nil {
+		return // the retry of a life before
 	}
-	b.unsubscribe()
-	b.tree.Log.Error("subscribing failed, trying again", slog.String("error", err.Error()))
+	b.joining = b.tree.Join(b.tree.Broker,
+		func() (messages.Subscription, error) {
+			return b.transport.Subscribe(messages.Reports, b.tree.Incarnation, b.deliver)
+		},
+		func() (messages.Subscription, error) {
+			return b.transport.Subscribe(messages.Heartbeats, "", b.deliver)
+		})
+}
+
+func (b *Broker) join(m *actors.Joined) {
+	if m.Joining != b.joining {
+		return
+	}
+	if b.joined = m.Err == nil; b.joined {
+		return
+	}
+	b.joining = nil
+	b.tree.Log.Error("subscribing failed, trying again", slog.String("error", m.Err.Error()))
 	b.tree.Clock.AfterFunc(subscribeRetry, func() { b.tree.Tell(b.tree.Broker, &subscribe{}) })
 }
 
 func (b *Broker) unsubscribe() {
-	for _, s := range b.subscriptions {
-		s.Stop()
+	if b.joining != nil {
+		b.joining.Stop()
 	}
-	b.subscriptions = nil
+	b.joining, b.joined = nil, false
 }
 
 // deliver hands the items of a bundle to their actors. It runs on the
