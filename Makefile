@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test fuzz check fmt fmt-check vet lint floors race sim mutants bench bench-waiting e2e clean
+.PHONY: help build run demo test fuzz check fmt fmt-check vet lint floors race sim mutants losing bench bench-waiting e2e clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -86,6 +86,9 @@ endif
 
 mutants: ## breaks the product on purpose; each break must turn a test red
 	ATTUNE_MUTANTS=1 go test -count=1 -v -timeout 30m ./test/mutants
+
+losing: ## loses workers, broker, database, queues and connections, on private servers; takes minutes; SEED=N, ARGS='-run /broker'
+	ATTUNE_LOSING=1 go test -count=1 -v -timeout 20m ./test/losing $(or $(ARGS),-run '^TestLosing$$') -args -seed $(or $(SEED),0)
 
 bench: ## throughput and latency on this machine; BACKEND=servers: on PostgreSQL and RabbitMQ
 	go run ./test/bench $(if $(BACKEND),-backend $(BACKEND))

@@ -18,6 +18,7 @@ import (
 func (n *Node) SetPacks(ctx context.Context, loaded []*attune.Pack) error {
 	n.composing.Lock()
 	defer n.composing.Unlock()
+	n.doubtful.Store(false)
 	book, err := n.openBook(ctx)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/persistence"
 )
 
 // Parts implements api.Engine.
@@ -18,7 +19,10 @@ func (n *Node) Parts() []api.PartHealth {
 // under way.
 func (n *Node) storeHealth() api.PartHealth {
 	h := api.PartHealth{Part: "store", State: api.PartOK}
+	disk, _ := n.parts.Store.(persistence.Fillable)
 	switch {
+	case disk != nil && disk.Full():
+		h.State, h.Reason = api.PartAway, "its disk is full (store_full): what is there can be read, and nothing is written until there is room"
 	case !n.tree.Holds():
 		h.State, h.Reason = api.PartAway, "the lease of this node could not be renewed in time; nothing is written until it is"
 	case n.tree.StoreAway():

@@ -140,7 +140,7 @@ func (n *Node) look(ctx context.Context) (moving bool, err error) {
 	l := &n.library
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.packs.Look() && !l.behind {
+	if !l.packs.Look() && !l.behind && !n.doubtful.Load() {
 		return l.packs.Moving(), nil
 	}
 	_, err = n.reload(ctx)

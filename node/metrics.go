@@ -9,7 +9,6 @@ import (
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/actors"
-	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/messages"
 	"github.com/attune-automation/attune/messages/rabbitmq"
 	"github.com/attune-automation/attune/persistence"
@@ -95,7 +94,6 @@ var (
 	passedDesc = desc("attune_retention_last_pass_timestamp_seconds", "When the last pass of the retention ended.")
 
 	drainingDesc = desc("attune_draining", "1 while the node takes no more work.")
-	partDesc     = desc("attune_part_ok", "1 while a part that the node stands on is as it should be: store, broker, partitions.", "part")
 )
 
 // Describe implements prometheus.Collector.
@@ -104,7 +102,7 @@ func (m *nodeMetrics) Describe(c chan<- *prometheus.Desc) {
 		eventsDesc, evaluationsDesc, enforcementsDesc, endedDesc, announcedDesc, admissionDesc, queuedDesc, ranDesc,
 		windowDesc, waitingDesc, overdueDesc, liveDesc, slotsDesc, takenDesc, lostDesc, bundlesDesc, brokerUpDesc, carriedDesc, reconnectsDesc, messagesDesc, heldDesc, doubtedDesc, outputPendingDesc, outputDesc,
 		pendingDesc, flushDesc, failuresDesc, commitsDesc, rowsDesc, bytesDesc,
-		prunedDesc, agedDesc, passedDesc, drainingDesc, partDesc} {
+		prunedDesc, agedDesc, passedDesc, drainingDesc} {
 		c <- d
 	}
 }
@@ -139,13 +137,6 @@ func (m *nodeMetrics) Collect(to chan<- prometheus.Metric) {
 		draining = 1
 	}
 	c.gauge(drainingDesc, draining)
-	for _, p := range n.Parts() {
-		ok := 0.0
-		if p.State == api.PartOK {
-			ok = 1
-		}
-		c.gauge(partDesc, ok, p.Part)
-	}
 }
 
 func (c sample) actors(n *Node) {

@@ -108,7 +108,10 @@ type Node struct {
 	past      past
 	library   library
 	rules     rules.Changed
-	started   time.Time
+	// doubtful tells that what is stored of rules may be other than what is judged
+	// by: it is read again with the packs.
+	doubtful atomic.Bool
+	started  time.Time
 	// window holds a token per request that is not yet durable.
 	window chan struct{}
 	// sifting is held by whoever looks through the dead letters.

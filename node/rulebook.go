@@ -81,6 +81,7 @@ func (n *Node) turn(ctx context.Context, b book, store func() error) error {
 		return err
 	}
 	if err := store(); err != nil {
+		n.doubtful.Store(true) // it may be stored all the same: the answer was lost
 		return err
 	}
 	if s.Revision() != n.catalog.Load().Revision() {

@@ -52,24 +52,6 @@ func part(n *node.Opened, name string) api.PartHealth {
 	return api.PartHealth{}
 }
 
-// okParts is the metric of the parts.
-func okParts(t *testing.T, n *node.Opened) map[string]float64 {
-	t.Helper()
-	families, err := n.Metrics().Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]float64{}
-	for _, f := range families {
-		if f.GetName() == "attune_part_ok" {
-			for _, m := range f.GetMetric() {
-				all[m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
-			}
-		}
-	}
-	return all
-}
-
 // within waits until something is true, and returns how long that took.
 func within(t *testing.T, limit time.Duration, what string, ask func() bool) time.Duration {
 	t.Helper()
@@ -97,10 +79,12 @@ func request(t *testing.T, n *node.Opened) attune.ExecutionID {
 // everything as soon as that ends.
 func TestANodeTakesOverWhenTheLeaseOfAKilledOneEnds(t *testing.T) {
 	c := onServers(t, pgtest.URL(t), "amqp://guest:guest@"+nowhere)
+	began := time.Now()
 	first, err := node.OpenServers(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	usual := time.Since(began) // this machine may be slow
 	var ids []attune.ExecutionID
 	for range 600 { // over more than one partition: 256 requests in a row go to one
 		ids = append(ids, request(t, first))
@@ -126,7 +110,7 @@ func TestANodeTakesOverWhenTheLeaseOfAKilledOneEnds(t *testing.T) {
 	defer store.Close()
 	n := openServers(t, c)
 	within(t, 10*time.Second, "all partitions are the node's", func() bool { return part(n, "partitions").State == api.PartOK })
-	if took := time.Since(killed); took < cluster.LeaseTTL-time.Second || took > cluster.LeaseTTL+time.Second {
+	if took := time.Since(killed); took < cluster.LeaseTTL-time.Second || took > cluster.LeaseTTL+time.Second+usual {
 		t.Errorf("it took %s, and the lease lived %s", took, cluster.LeaseTTL)
 	}
 	for _, id := range ids {
@@ -167,9 +151,6 @@ func TestANodeTakesRequestsWithoutItsBroker(t *testing.T) {
 	n := openServers(t, onServers(t, pgtest.URL(t), "amqp://guest:guest@"+nowhere))
 	if p := part(n, "broker"); p.State != api.PartDegraded || n.Ready() != nil {
 		t.Errorf("%+v, %v", p, n.Ready())
-	}
-	if ok := okParts(t, n); ok["broker"] != 0 || ok["store"] != 1 {
-		t.Errorf("the metric says %v", ok)
 	}
 	id := request(t, n)
 	if x, err := n.Store.Execution(t.Context(), id); err != nil || x.Status != attune.Scheduling {

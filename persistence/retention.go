@@ -21,7 +21,8 @@ type Retention interface {
 	// where it was.
 	Prune(ctx context.Context, incarnation string, p Prune) (Pruned, error)
 	// Supersede notes since when definitions of the kinds that are pruned are
-	// not among the current ones; current are the hashes of those that are.
+	// not among the current ones; current are the hashes of those that are. A
+	// pass begins with it: what else a store has to look after, it does then.
 	Supersede(ctx context.Context, incarnation string, current []string) error
 	// Oldest is when the oldest row of a table was made, for the tables whose
 	// rows carry their time; a table without rows is left out.

@@ -26,6 +26,13 @@ type Store interface {
 	Close() error
 }
 
+// Fillable is what a [Store] also is that can tell whether it takes nothing for
+// want of room: it reads on, and writes again by itself when there is some.
+type Fillable interface {
+	// Full goes by what became of the last write.
+	Full() bool
+}
+
 // Leases prove which node incarnation may write. In a store that one process
 // at a time can open (sqlite: its file lock), acquiring a lease expires all
 // others.

@@ -3,6 +3,7 @@ package client
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -63,11 +64,22 @@ func (c *Client) Metric(ctx context.Context, name string) (float64, error) {
 	return 0, attune.NewError(attune.NotFound, "no_metric", "the node does not tell "+name)
 }
 
+// Health is how the server is, while it takes work.
+func (c *Client) Health(ctx context.Context) (api.Health, error) {
+	var h api.Health
+	r, err := c.from(ctx, http.MethodGet, c.server+"/readyz", nil, nil)
+	if err != nil {
+		return h, err
+	}
+	defer r.Body.Close()
+	if err := json.NewDecoder(r.Body).Decode(&h); err != nil {
+		return h, c.unreachable(ctx, err)
+	}
+	return h, nil
+}
+
 // Ready is nil when the server takes work.
 func (c *Client) Ready(ctx context.Context) error {
-	r, err := c.from(ctx, http.MethodGet, c.server+"/readyz", nil, nil)
-	if err == nil {
-		err = r.Body.Close()
-	}
+	_, err := c.Health(ctx)
 	return err
 }

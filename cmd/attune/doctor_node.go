@@ -56,7 +56,8 @@ func (who *patient) node(ctx context.Context) []finding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*nodeWait)
 	defer cancel()
-	if err := who.client.Ready(ctx); err != nil {
+	health, err := who.client.Health(ctx)
+	if err != nil {
 		var e *attune.Error
 		if errors.As(err, &e) && e.Code != client.CodeUnreachable {
 			return []finding{trouble(stateFail, "node", err.Error(), "it takes no work", "wait, if it starts or drains; else its log says why")}
@@ -64,6 +65,11 @@ func (who *patient) node(ctx context.Context) []finding {
 		return []finding{trouble(stateFail, "node", "no answer from "+who.client.Server(), "it is down, or hangs", "its log; start it again")}
 	}
 	all := []finding{good("node", "%s takes work", who.client.Server())}
+	for _, p := range health.Parts {
+		if p.State == api.PartDegraded {
+			all = append(all, trouble(stateWarn, p.Part, p.Reason, "work goes on without it, for now", "its log, and that of the node; docs/operations.md says what each failure looks like"))
+		}
+	}
 	for _, look := range []func(context.Context) finding{who.overdue, who.workers, who.packs} {
 		all = append(all, look(ctx))
 	}

@@ -130,6 +130,10 @@ func TestTheDoctorAsksTheNode(t *testing.T) {
 	if found, _ := ask(); found["workers"].State != stateWarn {
 		t.Errorf("with a lost worker: %+v", found["workers"])
 	}
+	w.Engine.Health = []api.PartHealth{{Part: "store", State: api.PartOK}, {Part: "broker", State: api.PartDegraded, Reason: "the connection is down"}}
+	if found, _ := ask(); found["node"].State != stateOK || found["broker"].State != stateWarn {
+		t.Errorf("without its broker: %+v", found)
+	}
 	w.Engine.NotReady = errors.New("it drains")
 	if found, code := ask(); found["node"].State != stateFail || code != 1 {
 		t.Errorf("not ready: exit code %d, %+v", code, found["node"])

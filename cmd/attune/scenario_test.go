@@ -185,6 +185,19 @@ func scene(t *testing.T) *apitest.World {
 	w.Engine.Reload = func(refs []string) ([]packs.Change, error) {
 		return []packs.Change{{Ref: "demo", Change: packs.Changed, Details: []string{"added action demo.greet"}}}[:min(1, len(refs))], nil
 	}
+	w.Engine.Drain = func(name string, on bool) (api.WorkerView, error) {
+		v := &w.Engine.Machines[0]
+		if name != v.Name {
+			return api.WorkerView{}, &attune.Error{Kind: attune.NotFound, Code: "unknown_worker", Message: "there is no worker " + name, Try: "attune worker list"}
+		}
+		if v.Drained, v.State = on, attune.WorkerAlive; on {
+			v.State, v.Running = attune.WorkerDraining, 0
+		}
+		return *v, nil
+	}
+	w.Engine.Forget = func(name string) (api.WorkerView, error) {
+		return api.WorkerView{}, &attune.Error{Kind: attune.Conflict, Code: "worker_alive", Message: "the worker " + name + " is alive", Where: "w1-1", Try: "end its process first"}
+	}
 	w.Engine.Machines = []api.WorkerView{{Worker: attune.Worker{Name: "w1", State: attune.WorkerAlive, Runners: []string{"echo"}, Slots: 4, Registered: apitest.Noon}, Running: 1, LastHeard: apitest.Noon}}
 	w.Engine.Tree = []messages.ActorView{{Path: "node", Kind: "node", State: "open", Children: 2}, {Path: "node/partitions", Parent: "node", Kind: "partitions", State: "settled", Children: 9}}
 	for n := range 9 {

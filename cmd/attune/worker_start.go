@@ -21,6 +21,7 @@ import (
 	"github.com/attune-automation/attune/messages/https"
 	"github.com/attune-automation/attune/messages/rabbitmq"
 	"github.com/attune-automation/attune/node"
+	"github.com/attune-automation/attune/packs"
 )
 
 // workerOptions are the flags of attune worker start, defaults applied.
@@ -130,6 +131,9 @@ func (o *workerOptions) check(p *program) error {
 	default:
 		return usage("--log-format "+o.LogFormat+" is no format of logs", "--log-format auto|json|text")
 	}
+	if _, err := packs.FoldersIn(o.Packs...); err != nil {
+		return err
+	}
 	data, err := dataFolder(p.data, p.env)
 	if err != nil {
 		return err
@@ -229,11 +233,14 @@ func (o *workerOptions) banner(w *node.Worker) {
 	if len(o.Servers) == 0 {
 		fmt.Fprintln(out, "  server      none: while the broker is away the worker is not heard, and packs come from folders only")
 	}
-	packs := "those of the servers"
-	if refs := w.PackRefs(); len(refs) > 0 {
-		packs = strings.Join(refs, ", ") + "; the rest are " + packs
+	from := "those of the servers"
+	if len(o.Servers) == 0 {
+		from = "none"
 	}
-	fmt.Fprintf(out, "  packs       %s\n", packs)
+	if refs := w.PackRefs(); len(refs) > 0 {
+		from = strings.Join(refs, ", ") + "; besides " + from
+	}
+	fmt.Fprintf(out, "  packs       %s\n", from)
 	if o.Key == "" {
 		fmt.Fprintln(out, "  secrets     none can be opened: actions with secret parameters are refused here (--key FILE)")
 	}

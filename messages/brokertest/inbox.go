@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/messages"
@@ -34,6 +33,7 @@ func RunInbox(t *testing.T, open func(t testing.TB) Outpost, settle func()) {
 		{"a returned message comes again and is counted", returned},
 		{"no more than the prefetch is unsettled", prefetched},
 		{"what is unsettled at the end of a subscription comes again", unsettled},
+		{"what was acknowledged just before the end is gone", justBefore},
 		{"what is settled twice, or after the end, does nothing", settledTwice},
 		{"two who take from one queue share it", shared},
 		{"each key reaches its queue, and an unknown one is unroutable", routed},
@@ -86,15 +86,15 @@ func (p *post) consume(queue messages.Queue, prefetch int) (chan *messages.Deliv
 func (p *post) next(in ...chan *messages.Delivery) *messages.Delivery {
 	p.Helper()
 	p.settle()
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	ctx, cancel := context.WithTimeout(p.Context(), patience)
+	defer cancel()
 	second := in[len(in)-1]
 	select {
 	case d := <-in[0]:
 		return d
 	case d := <-second:
 		return d
-	case <-late.C:
+	case <-ctx.Done():
 		p.Fatal("nothing is delivered")
 		return nil
 	}
@@ -203,6 +203,20 @@ func unsettled(p *post) {
 	if got["one"] != 2 || got["three"] != 2 {
 		p.Fatalf("came again: %v", got)
 	}
+}
+
+func justBefore(p *post) {
+	in, s := p.consume(messages.EventQueue, 10)
+	for _, body := range []string{"one", "two", "three"} {
+		p.event(body)
+	}
+	for _, body := range []string{"one", "two", "three"} {
+		p.expect(in, body).Ack()
+	}
+	s.Stop()
+	again, _ := p.consume(messages.EventQueue, 10)
+	p.event("four")
+	p.expect(again, "four")
 }
 
 func settledTwice(p *post) {

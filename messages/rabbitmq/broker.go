@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"context"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -164,14 +165,16 @@ func (b *Broker) Sync(ctx context.Context) error {
 func (b *Broker) Up() bool { return b.arrivals.up() && b.main.up() }
 
 // Close ends all subscriptions, waits until no deliver is under way, and writes
-// what was sent before, as far as that takes no longer than 2 s. It may be
-// called twice, but not from within deliver.
+// what was sent before. A server that does not answer delays it by a few seconds
+// at most. It may be called twice, but not from within deliver.
 func (b *Broker) Close() error {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
 	b.endConsumers()
+	hurry := time.AfterFunc(closeTime, b.endLinks)
 	b.consumers.Wait()
+	hurry.Stop()
 	b.endLinks()
 	b.links.Wait()
 	return nil

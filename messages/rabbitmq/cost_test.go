@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/internal/servers/mqtest"
 	"github.com/attune-automation/attune/messages"
@@ -94,4 +96,58 @@ func BenchmarkTravel(b *testing.B) {
 			b.ReportMetric(float64(sent)/b.Elapsed().Seconds(), "msg/s")
 		})
 	}
+}
+
+// BenchmarkHop is the way of one report when nothing else happens.
+func BenchmarkHop(b *testing.B) {
+	broker := open(b, mqtest.URL(b))
+	arrived := make(chan struct{})
+	if _, err := broker.Subscribe(messages.Reports, "n", func(any) { arrived <- struct{}{} }); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := broker.Send(messages.Reports, "n", heartbeat("w")); err != nil {
+			b.Fatal(err)
+		}
+		<-arrived
+	}
+}
+
+// BenchmarkIntake is messages from outside, published by another client with
+// many confirmations under way, taken and acknowledged.
+func BenchmarkIntake(b *testing.B) {
+	url := mqtest.URL(b)
+	broker, pid := open(b, url), mqtest.Shared(b).PID()
+	settled := make(chan struct{}, 1000)
+	if _, err := broker.Consume(messages.EventQueue, 200, func(d *messages.Delivery) { d.Ack(); settled <- struct{}{} }); err != nil {
+		b.Fatal(err)
+	}
+	c, err := amqp.Dial(url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	ch, err := c.Channel()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := ch.Confirm(false); err != nil {
+		b.Fatal(err)
+	}
+	mine, theirs, sent := own(b), of(pid), 0
+	for b.Loop() {
+		err := ch.Publish(string(messages.Events), "event.created", true, false, amqp.Publishing{ContentType: "application/json", DeliveryMode: amqp.Persistent, Body: []byte(`{"payload":{}}`)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if sent++; sent > 200 {
+			<-settled
+		}
+	}
+	for range min(sent, 200) {
+		<-settled
+	}
+	b.ReportMetric(float64((own(b)-mine).Nanoseconds())/1000/float64(sent), "ourµs/msg")
+	b.ReportMetric(float64((of(pid)-theirs).Nanoseconds())/1000/float64(sent), "serverµs/msg")
+	b.ReportMetric(float64(sent)/b.Elapsed().Seconds(), "msg/s")
 }

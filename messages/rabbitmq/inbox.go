@@ -92,20 +92,18 @@ func (s *outside) take(ch *amqp.Channel, stream <-chan amqp.Delivery) error {
 	for {
 		var err error
 		select {
-		case <-s.ctx.Done():
-			return s.ctx.Err()
-		case x := <-settled:
-			if x.again {
-				err = ch.Nack(x.tag, false, true)
-			} else {
-				err = ch.Ack(x.tag, false)
+		case <-s.ctx.Done(): // what was settled before the stop is
+			for len(settled) > 0 && err == nil {
+				err = (<-settled).tell(ch)
 			}
+			return errors.Join(s.ctx.Err(), err)
+		case x := <-settled:
+			err = x.tell(ch)
 		case d, ok := <-stream:
 			switch {
 			case !ok:
 				return errStreamEnded
-			case s.ctx.Err() != nil:
-				return s.ctx.Err()
+			case s.ctx.Err() != nil: // it comes again
 			case d.ContentType == probeType:
 				err = ch.Ack(d.DeliveryTag, false)
 			default:
@@ -119,16 +117,29 @@ func (s *outside) take(ch *amqp.Channel, stream <-chan amqp.Delivery) error {
 	}
 }
 
+// tell tells the server.
+func (x settlement) tell(ch *amqp.Channel) error {
+	if x.again {
+		return ch.Nack(x.tag, false, true)
+	}
+	return ch.Ack(x.tag, false)
+}
+
 // delivery is a delivery as its receiver knows it.
 func delivery(d *amqp.Delivery, settled chan<- settlement) *messages.Delivery {
 	out := &messages.Delivery{
 		Outside:  messages.Outside{ID: d.MessageId, ContentType: d.ContentType, Body: d.Body},
 		Exchange: messages.Exchange(d.Exchange), Key: d.RoutingKey, Deliveries: 1,
 	}
-	if before, ok := d.Headers["x-delivery-count"].(int64); ok && before > 0 {
-		out.Deliveries = int(min(before, unlimited)) + 1
-	} else if d.Redelivered {
-		out.Deliveries = 2
+	switch before := d.Headers["x-delivery-count"].(type) {
+	case int64:
+		out.Deliveries = int(min(max(before, 0), unlimited)) + 1
+	case int32:
+		out.Deliveries = int(min(max(before, 0), unlimited)) + 1
+	default:
+		if d.Redelivered {
+			out.Deliveries = 2
+		}
 	}
 	for key, value := range d.Headers {
 		if text, ok := value.(string); ok {

@@ -40,13 +40,17 @@ func (l *link) keep(ctx context.Context) {
 	config := &l.broker.config
 	wait, told := config.LeastWait, false
 	for ctx.Err() == nil {
+		began := time.Now()
 		stood, err := l.connect(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if stood {
-			wait, told = config.LeastWait, false
 			l.broker.stats.reconnects.Add(1)
+			told = false
+		}
+		if stood && time.Since(began) > config.MostWait {
+			wait = config.LeastWait
 		}
 		if !told { // the first of many
 			config.Log.Warn("broker connection lost, trying again", slog.String("connection", l.name), slog.String("error", l.masked(err)))

@@ -159,7 +159,10 @@ func (s *sender) serve(ctx context.Context, conn *amqp.Connection, socket *socke
 	for {
 		select {
 		case <-ctx.Done():
-			if asked, err = s.write(ch, socket, asked); err == nil && s.broker.connections.Err() != nil {
+			if s.broker.connections.Err() == nil { // the connection is over
+				return nil
+			}
+			if asked, err = s.write(ch, socket, asked); err == nil {
 				err = s.finish(ch, asked)
 				asked = nil
 			}

@@ -21,9 +21,9 @@ type consumer struct {
 	name   string // for the log
 	// attach opens the stream on a channel of its own.
 	attach func(ch *amqp.Channel) (<-chan amqp.Delivery, error)
-	// take gets every delivery, and with none a pause in which it may settle.
+	// take handles the stream until it ends or ctx is done, and says why it ended.
 	take func(ch *amqp.Channel, stream <-chan amqp.Delivery) error
-	// leave cleans up behind a subscription that was stopped.
+	// leave cleans up behind a subscription that was stopped. May be nil.
 	leave func(ch *amqp.Channel)
 
 	bundles *bundles // that it is of, or nil

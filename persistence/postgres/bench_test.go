@@ -34,7 +34,11 @@ func BenchmarkExecution(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer drop(context.Background())
+			b.Cleanup(func() {
+				if err := drop(context.Background()); err != nil {
+					b.Error(err)
+				}
+			})
 			s := open(b, url)
 			defer s.Close()
 			if _, err := s.Acquire(b.Context(), "node-1", "node", time.Hour); err != nil {

@@ -104,6 +104,13 @@ func (s *Store) noteFull(err error) bool {
 	return full
 }
 
+// Full implements [persistence.Fillable].
+func (s *Store) Full() bool {
+	s.state.Lock()
+	defer s.state.Unlock()
+	return !s.full.IsZero()
+}
+
 // barred is the error of a flush while the disk is full; nil when it is time to
 // try.
 func (s *Store) barred(operation string) error {

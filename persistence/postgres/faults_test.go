@@ -371,8 +371,8 @@ func TestAFullDiskIsSaidOnceAndHealsByItself(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Event(t.Context(), inRest(0).Event.ID); err != nil {
-		t.Fatal("nothing can be read while the disk is full:", err)
+	if _, err := s.Event(t.Context(), inRest(0).Event.ID); err != nil || !s.Full() {
+		t.Fatal("nothing can be read while the disk is full, or it is not said that it is:", err)
 	}
 	script(t, s, healed)
 	if _, err := s.Flush(t.Context(), "node-1", []persistence.Op{inRest(1)}); err == nil {
@@ -381,7 +381,7 @@ func TestAFullDiskIsSaidOnceAndHealsByItself(t *testing.T) {
 	now = now.Add(time.Second)
 	flush(t, s, "node-1", inRest(1))
 	flush(t, s, "node-1", inRest(2))
-	if n := strings.Count(said.String(), "store_full"); n != 1 || strings.Count(said.String(), "has room again") != 1 {
+	if n := strings.Count(said.String(), "store_full"); n != 1 || s.Full() || strings.Count(said.String(), "has room again") != 1 {
 		t.Fatal(said.String())
 	}
 }
@@ -472,11 +472,12 @@ func TestTwoNodesAreAskedForTheSame(t *testing.T) {
 					if n == 1 {
 						key = round*20 + 19 - i
 					}
-					if a.Outcome == persistence.Duplicate {
+					switch {
+					case a.Outcome == persistence.Duplicate:
 						others[key] = a.First
-					} else if firsts[key] != 0 {
+					case firsts[key] != 0:
 						t.Errorf("key %d has two firsts", key)
-					} else {
+					default:
 						firsts[key] = ops[i].(*persistence.Admit).ID()
 					}
 				}

@@ -278,7 +278,8 @@ func (s *Store) oldAudit(ctx context.Context, p persistence.Prune) (*doomed, err
 	return d, nil
 }
 
-// Supersede implements [persistence.Retention].
+// Supersede implements [persistence.Retention]. Every pass begins with it, and so
+// it is when the ranges of ids are looked after.
 func (s *Store) Supersede(ctx context.Context, incarnation string, current []string) error {
 	var n int64
 	err := s.write(ctx, "supersede definitions", func(b *batch) {
@@ -289,8 +290,11 @@ func (s *Store) Supersede(ctx context.Context, incarnation string, current []str
 	if is(err, divisionByZero) {
 		return persistence.LeaseDead(incarnation)
 	}
+	if err != nil {
+		return err
+	}
 	s.wrote(n, 8*n)
-	return err
+	return s.Maintain(ctx)
 }
 
 // Oldest implements [persistence.Retention].

@@ -27,8 +27,8 @@ type Config struct {
 	// Statement is how long one statement may take, Lock how long it waits for a
 	// lock; defaults 10 s and 2 s. Lock is below the time a lease lives.
 	Statement, Lock time.Duration
-	// Now is the clock of this process; only ranges are made by it. Default
-	// [time.Now].
+	// Now is the clock of this process: ranges are made by it, and a disk that was
+	// full is tried again. Default [time.Now].
 	Now func() time.Time
 	// Log is told what operators must know; default none.
 	Log *slog.Logger
@@ -77,7 +77,10 @@ type Store struct {
 	full    time.Time // when the server last said that its disk is; zero when it is not
 }
 
-var _ persistence.Store = (*Store)(nil)
+var (
+	_ persistence.Store    = (*Store)(nil)
+	_ persistence.Fillable = (*Store)(nil)
+)
 
 var errClosed = errors.New("the store is closed")
 

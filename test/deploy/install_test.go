@@ -44,10 +44,8 @@ type site struct {
 	dir     string
 	program string
 	broker  *broker
-	// server is the URL of the API, env what every command finds.
-	server string
-	env    []string
-	client *http.Client
+	server  string // URL of the API
+	client  *http.Client
 }
 
 // write puts a file below the folder, at a path of the page.
@@ -111,11 +109,11 @@ func (s *site) certificate() {
 	}
 	public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	s.write("/etc/attune/tls/tls.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
-	file := s.write("/etc/attune/tls/tls.crt", string(public))
+	s.write("/etc/attune/tls/tls.crt", string(public))
+	s.write("/etc/attune/tls/ca.crt", string(public))
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(public)
 	s.client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
-	s.env = append(s.env, "SSL_CERT_FILE="+file)
 }
 
 // unit is the command of a unit, as systemd would start it.
@@ -165,7 +163,7 @@ func (p *process) text() string {
 func (s *site) start(env []string, args ...string) *process {
 	s.t.Helper()
 	p := &process{site: s, cmd: exec.Command(s.program, args...), ended: make(chan struct{})}
-	p.cmd.Env = append(append([]string{"PATH=/usr/bin:/bin", "HOME=" + s.dir}, s.env...), env...)
+	p.cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + s.dir}, env...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr, p.cmd.WaitDelay = s.dir, p, p, time.Second
 	if err := p.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -276,7 +274,7 @@ func TestWhatThePageInstallsRuns(t *testing.T) {
 		_ = r.Body.Close()
 		return r.StatusCode == 200
 	}, server.text)
-	data := []string{"ATTUNE_DATA=" + s.dir + "/var/lib/attune"}
+	data := []string{"ATTUNE_DATA=" + s.dir + "/var/lib/attune", "ATTUNE_CA=" + s.dir + "/etc/attune/tls/ca.crt"}
 	var token string
 	for line := range strings.Lines(s.start(data, "token", "create", "w1", "--kind", "worker").exits(0)) {
 		if strings.HasPrefix(line, "attune_worker_") {

@@ -17,8 +17,9 @@ var seed = flag.Uint64("seed", 0, "of the moments at which attune dev is killed;
 
 const (
 	// kills is how often attune dev is killed; in so many of them, at least,
-	// each phase must have been met.
-	kills, enough = 20, 2
+	// each phase must have been met. On servers each takes the life of a lease more.
+	kills, enough           = 20, 2
+	serverKills, serverOnce = 10, 1
 	// slots is how many actions run at a time: fewer than there is work for.
 	slots = "6"
 	// burst is how many requests are under way when it is killed.
@@ -39,11 +40,15 @@ func TestKill(t *testing.T) {
 	t.Logf("again: go test ./test/e2e -run TestKill -seed %d", *seed)
 	w := newWorld(t)
 	l := newLoad(w, rand.New(rand.NewPCG(*seed, 0)))
+	rounds, least := kills, enough
+	if onServers() {
+		rounds, least = serverKills, serverOnce
+	}
 	d := w.dev("--slots", slots)
 	l.serve(d)
 	met := census{}
 	var slowest time.Duration
-	for round := range kills {
+	for round := range rounds {
 		killed := l.round(d, round)
 		met.add(l.look(killed))
 		d = w.dev("--slots", slots)
@@ -53,7 +58,7 @@ func TestKill(t *testing.T) {
 	l.senders.Wait()
 	t.Logf("%d operations; phases met, in kills and in runs: %s; slowest restart %s", len(l.operations), met, slowest.Round(time.Millisecond))
 	for _, phase := range phases {
-		if met[phase].kills < enough {
+		if met[phase].kills < least {
 			t.Errorf("thin: only %d kills met a run that was %s", met[phase].kills, phase)
 		}
 	}

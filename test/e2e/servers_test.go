@@ -85,6 +85,7 @@ func TestANodeResumesWithinFiveSecondsOfItsDeath(t *testing.T) {
 	serversOnly(t)
 	w := newWorld(t)
 	d := w.dev("--slots", "2")
+	usual := d.opened
 	parameters, begun, gate, _ := w.gated("first")
 	first := d.begin("core.local", parameters)
 	await(t, "the first to run", func() bool { return exists(begun) })
@@ -94,8 +95,8 @@ func TestANodeResumesWithinFiveSecondsOfItsDeath(t *testing.T) {
 	await(t, "all partitions to be the node's", func() bool {
 		return strings.Contains(d.askAs("", "GET", "/readyz", "").body, `"status":"ready"`)
 	})
-	if took := time.Since(killed); took > 6*time.Second { // the node's 5 s, and the start of a process
-		t.Errorf("it took %s", took)
+	if took := time.Since(killed); took > 5*time.Second+2*usual { // this machine may be slow
+		t.Errorf("it took %s, and without a lease that lives %s", took, usual)
 	}
 	touch(t, gate)
 	if x := d.ends(first); x.Status != "completed" || x.Attempt != 1 {
@@ -133,6 +134,17 @@ func TestWhatAnOperatorOfServersIsTold(t *testing.T) {
 	}
 	w.run("admin", "gc", "--dry-run").exits(0)
 	d.stop()
+
+	// A start on another folder knows no token, and leaves that of the first alone.
+	first := w.data
+	w.data = filepath.Join(w.dir, "another")
+	d = w.dev()
+	contains(t, "the tokens", w.run("token", "list", "-o", "name").exits(0).out.String(), "admin\n", "admin-dev\n")
+	d.stop()
+	w.data = first
+	d = w.dev()
+	w.run("event", "list").exits(0)
+	d.stop()
 	for _, p := range w.started {
 		for _, url := range []string{w.servers.database, w.servers.broker} {
 			if password := passwordIn(url); password != "" && strings.Contains(p.out.String()+p.talk.String(), password) {
@@ -142,6 +154,28 @@ func TestWhatAnOperatorOfServersIsTold(t *testing.T) {
 	}
 	if passwordIn(w.servers.broker) == "" {
 		t.Error("there is no password that could be told")
+	}
+}
+
+// Without its database a server lives, and says what it waits for.
+func TestAServerSaysWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	serversOnly(t)
+	w := newWorld(t)
+	p := w.start("server", "--name", "dev", "--listen", w.servers.listen, "--database", "postgres://attune:hunter2@127.0.0.1:1/attune")
+	d := &dev{process: p, url: "http://" + w.servers.listen}
+	p.says(p.talk, "the database cannot be reached")
+	if r := d.askAs("", "GET", "/healthz", ""); r.status != 200 {
+		t.Errorf("/healthz: %d %s", r.status, r.body)
+	}
+	await(t, "it to say why", func() bool {
+		r := d.askAs("", "GET", "/readyz", "")
+		return r.status == 503 && strings.Contains(r.body, "the database is not there yet")
+	})
+	p.signal(syscall.SIGTERM)
+	p.exits(130)
+	if strings.Contains(p.talk.String(), "hunter2") {
+		t.Errorf("it tells the password:\n%s", p.talk)
 	}
 }
 

@@ -11,38 +11,51 @@ import (
 
 // Connections are cut in the middle of what they carry: a flush on its way to
 // PostgreSQL, the answer to one, bundles and confirms both ways between the broker
-// and the node, and between the broker and a worker.
+// and the node, a worker, and a client of somebody else's.
 func (r *rig) cutConnections() {
-	const times = 8
+	const times = 6
+	cuts := []struct {
+		name string
+		by   *proxy.Proxy
+		way  proxy.Way
+		most int // bytes that pass before
+	}{
+		{"in the middle of a flush", r.toPG, proxy.ToServer, 6000},
+		{"in the middle of the answer to a flush", r.toPG, proxy.ToClient, 6000},
+		{"in the middle of a bundle to the broker", r.toMQ, proxy.ToServer, 6000},
+		{"in the middle of a report to the node", r.toMQ, proxy.ToClient, 6000},
+		{"in the middle of a worker's report", r.workers["one"].toMQ, proxy.ToServer, 6000},
+		{"in the middle of a dispatch", r.workers["two"].toMQ, proxy.ToClient, 6000},
+		{"in the middle of a message from outside", r.toOutside, proxy.ToServer, 1000},
+		{"in the middle of the confirm of a message from outside", r.toOutside, proxy.ToClient, 60},
+	}
+	met := map[string]int{}
 	for range times {
-		for _, cut := range []struct {
-			name string
-			by   *proxy.Proxy
-			way  proxy.Way
-		}{
-			{"in the middle of a flush", r.toPG, proxy.ToServer},
-			{"in the middle of the answer to a flush", r.toPG, proxy.ToClient},
-			{"in the middle of a bundle to the broker", r.toMQ, proxy.ToServer},
-			{"in the middle of a confirm or a report", r.toMQ, proxy.ToClient},
-			{"in the middle of a worker's report", r.workers["one"].toMQ, proxy.ToServer},
-			{"in the middle of a dispatch", r.workers["two"].toMQ, proxy.ToClient},
-		} {
+		for _, cut := range cuts {
+			trap := cut.by.CutAfter(cut.way, int64(r.random.IntN(cut.most)))
 			for range 8 { // so that there is something in the middle of which it can be
 				r.load.offer(r.load.any())
 			}
-			hit, met := r.hit(cut.by.CutAfter(cut.way, int64(100+r.random.IntN(6000))))
+			hit, sprung := r.hit(trap)
 			cut.by.Disarm()
-			if !met {
-				r.t.Logf("nothing was %s", cut.name)
-				continue
+			if !sprung {
+				continue // it was quiet for 5 s
 			}
 			back := time.Now()
 			if hit.Held > 0 {
 				r.count("connections cut " + cut.name)
+				met[cut.name]++
 			}
-			r.acknowledgesAgain("requests acknowledged after a cut", back, 5*time.Second)
-			await(r.t, "the connection to be there again", func() bool { return cut.by.Connections() >= hit.Connections })
-			r.recovered(r.t, "connections are there again after a cut "+cut.name, time.Since(back), 0)
+			r.acknowledgesAgain("requests acknowledged after a cut "+cut.name, back, 5*time.Second)
+			if cut.by != r.toPG && cut.by != r.toOutside { // these connect when they need to
+				await(r.t, "the connection to be there again", func() bool { return cut.by.Connections() >= hit.Connections })
+				r.recovered(r.t, "connected again after a cut "+cut.name, time.Since(back), 0)
+			}
+		}
+	}
+	for _, cut := range cuts {
+		if met[cut.name] < times/2 {
+			r.t.Errorf("thin: only %d of %d cuts were %s", met[cut.name], times, cut.name)
 		}
 	}
 }
@@ -57,9 +70,14 @@ func (r *rig) hit(trap <-chan proxy.Hit) (proxy.Hit, bool) {
 	}
 }
 
+// noticed is how long it may take until everybody knows whose lease has ended.
+const noticed = 5 * time.Second
+
 // The node is frozen while a flush is half sent, for longer than its lease. When it
-// goes on it has lost nothing, and nothing is done twice.
+// goes on it has lost nothing, and nothing is done twice. It answers no worker
+// meanwhile, so that leases of workers may end, too.
 func (r *rig) freezeNode() {
+	defer r.harming()()
 	for range 2 {
 		node := r.freezeInFlush()
 		pass(7 * time.Second)
@@ -67,6 +85,7 @@ func (r *rig) freezeNode() {
 		node.signal(syscall.SIGCONT)
 		r.acknowledgesAgain("requests acknowledged by a node that was frozen", time.Now(), 0)
 	}
+	pass(noticed)
 }
 
 // freezeInFlush freezes the node and its way to PostgreSQL when a flush is half
@@ -90,6 +109,7 @@ func (r *rig) freezeInFlush() *process {
 // The same, and another node takes over meanwhile. The first one, when it goes on,
 // is fenced: what it had half sent is not stored, and it ends.
 func (r *rig) succeedNode() {
+	defer r.harming()()
 	first, way := r.node, r.toPG
 	frozen := r.freezeInFlush()
 	at := time.Now()
@@ -97,13 +117,16 @@ func (r *rig) succeedNode() {
 	r.port, r.data, r.toPG = freePort(r.t), r.data+"-2", r.before(hostOf(r.t, r.database))
 	r.databaseURL = through(r.t, r.database, r.toPG)
 	r.node = r.supervise("successor", r.data, r.address(), "--key", key)
+	r.ended = 0
 	r.toAPI.Aim(r.address())
+	r.toAPI.Cut()
 	for _, w := range r.workers {
 		w.toAPI.Aim(r.address())
 	}
+	aimed := time.Now()
 	r.ready()
 	r.recovered(r.t, "another node takes over from one that is frozen in the middle of a flush", time.Since(at), 0)
-	r.acknowledgesAgain("requests acknowledged by the node that took over", at, 0)
+	r.acknowledgesAgain("requests acknowledged by the node that took over, after its start", aimed, 0)
 	pass(3 * time.Second)
 	first.retire()
 	way.Thaw()
@@ -115,6 +138,7 @@ func (r *rig) succeedNode() {
 	}
 	r.recovered(r.t, "a node that another took over from ends", time.Since(thawed), 0)
 	r.worksAgain("work begins at the node that took over", r.lines(), time.Now(), 0)
+	pass(noticed)
 }
 
 // offerText offers events with much to store.

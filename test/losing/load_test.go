@@ -3,10 +3,12 @@ package losing_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,20 +22,28 @@ import (
 // until it is acknowledged.
 type offer struct {
 	check.Offer
+	number   int
 	ms, fail int
-	gate     string
+	// outside ones are published to the broker, by somebody else.
+	outside bool
+	quiet   bool
 	// text makes the request larger.
 	text string
 }
 
 // load asks for things.
 type load struct {
-	client *client.Client
+	client  *client.Client
+	outside *outside
+	// inside makes all offers go by the API.
+	inside atomic.Bool
+	// repeats is how often each offer is sent again when it was acknowledged.
+	repeats atomic.Int64
 
 	mu     sync.Mutex
 	random *rand.Rand
 	offers []*offer
-	// answers are the moments of acknowledgements, in order.
+	// answers are the moments of acknowledgements by the API, in order.
 	answers []answer
 	// refused are answers that no sender may get.
 	refused []string
@@ -83,6 +93,7 @@ func (l *load) any() *offer {
 		o.Kind = "odd"
 	case n < 10:
 		o.Kind = "other"
+		o.outside = !l.inside.Load()
 	case n < 14:
 		o.Action = "lose.work"
 	case n < 17:
@@ -104,13 +115,16 @@ func (l *load) any() *offer {
 // offer sends an offer until it is acknowledged, without waiting for it.
 func (l *load) offer(o *offer) {
 	l.mu.Lock()
-	o.Key = fmt.Sprintf("key-%d", len(l.offers))
+	o.number = len(l.offers)
+	o.Key = fmt.Sprintf("key-%d", o.number)
 	l.offers = append(l.offers, o)
-	again := l.random.IntN(30) == 0
+	times := 1 + l.repeats.Load()
+	if l.random.IntN(30) == 0 {
+		times++
+	}
 	l.mu.Unlock()
 	l.senders.Go(func() {
-		l.insist(o)
-		if again { // what was acknowledged is answered with the same id
+		for range times { // what was acknowledged is answered with the same id
 			l.insist(o)
 		}
 	})
@@ -122,13 +136,16 @@ func (l *load) insist(o *offer) {
 		id, err := l.post(o)
 		l.mu.Lock()
 		if err == nil {
-			o.IDs = append(o.IDs, id)
-			l.answers = append(l.answers, answer{time.Now(), time.Since(sent)})
+			if o.Taken = o.outside; !o.outside {
+				o.IDs = append(o.IDs, id)
+				l.answers = append(l.answers, answer{time.Now(), time.Since(sent)})
+			}
 			l.mu.Unlock()
 			return
 		}
 		kind := attune.KindOf(err)
-		if kind != attune.Unavailable && kind != attune.TooMuch || time.Since(begun) > 3*patience {
+		again := o.outside || kind == attune.Unavailable || kind == attune.TooMuch || errors.Is(err, context.DeadlineExceeded)
+		if !again || time.Since(begun) > 3*patience {
 			l.refused = append(l.refused, fmt.Sprintf("%s: %v", o.Key, err))
 			l.mu.Unlock()
 			return
@@ -149,13 +166,18 @@ func (l *load) post(o *offer) (string, error) {
 	case o.Action == "core.echo":
 		document = map[string]any{"message": o.Key}
 	default:
-		document["gate"], document["fail"] = o.gate, o.fail
+		document["quiet"], document["fail"] = o.quiet, o.fail
 	}
 	body, err := json.Marshal(document)
 	if err != nil {
 		return "", err
 	}
-	if o.Kind != "" {
+	switch {
+	case o.outside && o.number%2 == 0:
+		return "", l.outside.event(ctx, messageID(o.number), "", body)
+	case o.outside:
+		return "", l.outside.event(ctx, "", o.Key, body)
+	case o.Kind != "":
 		e, err := l.client.SendEvent(ctx, api.EventRequest{Trigger: "lose.work", Payload: body, Dedupe: o.Key})
 		return e.ID, err
 	}
@@ -171,6 +193,18 @@ func (l *load) idOf(o *offer) string {
 		return ""
 	}
 	return o.IDs[0]
+}
+
+// taken are the keys that the broker has confirmed.
+func (l *load) taken() (keys []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, o := range l.offers {
+		if o.Taken {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys
 }
 
 // between are the acknowledgements of a span of time.
@@ -192,8 +226,9 @@ func (l *load) acknowledged(t *testing.T) (all []check.Offer) {
 	for _, text := range l.refused {
 		t.Errorf("not acknowledged: %s", text)
 	}
+	l.refused = nil
 	for _, o := range l.offers {
-		all = append(all, check.Offer{Key: o.Key, Kind: o.Kind, Action: o.Action, IDs: slices.Clone(o.IDs)})
+		all = append(all, check.Offer{Key: o.Key, Kind: o.Kind, Action: o.Action, IDs: slices.Clone(o.IDs), Taken: o.Taken})
 	}
 	return all
 }

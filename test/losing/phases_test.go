@@ -22,25 +22,38 @@ type phase struct {
 
 var phases = []phase{
 	{"before the journal", func(w *worker) func() {
-		w.signal(syscall.SIGSTOP)
-		return func() {}
+		p := w.process
+		p.signal(syscall.SIGSTOP)
+		return func() { p.signal(syscall.SIGCONT) }
 	}, (*sight).unjournalled},
 	{"journalled", (*worker).freezeKeepers, (*sight).journalled},
 	{"running", func(*worker) func() { return func() {} }, (*sight).running},
-	{"ended and unreported", func(w *worker) func() {
-		w.cutOff(proxy.ToServer)
-		return func() {}
-	}, (*sight).unreported},
-	{"reported and unacknowledged", func(w *worker) func() {
-		w.cutOff(proxy.ToClient)
-		return func() {}
-	}, (*sight).unacknowledged},
+	{"ended and unreported", func(w *worker) func() { return w.cutOff(proxy.ToServer) }, (*sight).unreported},
+	// Nothing new comes then, and what runs is reported.
+	{"reported and unacknowledged", func(w *worker) func() { return w.cutOff(proxy.ToClient) }, (*sight).unacknowledged},
 }
 
-// cutOff makes the worker's connections half open.
-func (w *worker) cutOff(way proxy.Way) {
+// busy waits until the worker runs something that takes a while.
+func (w *worker) busy() {
+	r := w.rig
+	r.t.Helper()
+	for range 2 * slots {
+		r.load.offer(&offer{Offer: offerOf("lose.again"), ms: 1200, quiet: true})
+	}
+	incarnation := r.known(w.name).Incarnation
+	await(r.t, w.name+" to run something", func() bool { return len(w.look(incarnation).running()) > 0 })
+}
+
+// cutOff makes the worker's connections half open, when it runs something that
+// takes a while.
+func (w *worker) cutOff(way proxy.Way) (heals func()) {
+	w.busy()
 	w.toMQ.Freeze(way)
 	w.toAPI.Freeze(way)
+	return func() {
+		heal(w.toMQ)
+		heal(w.toAPI)
+	}
 }
 
 // sight is what is known of a worker's tokens at a moment.
@@ -69,6 +82,17 @@ func (w *worker) look(incarnation string) *sight {
 		s.begun[k], s.ended[k] = true, s.ended[k] || l.What == ledger.End
 	}
 	return s
+}
+
+func (s *sight) String() string {
+	said := map[string]int{}
+	for k, what := range s.said {
+		if s.ended[k] {
+			what += " and done"
+		}
+		said[what]++
+	}
+	return fmt.Sprintf("%d assigned, the journal says %v", len(s.assigned), said)
 }
 
 // those are the assigned tokens of which something is true.
@@ -126,24 +150,36 @@ func (r *rig) killInEachPhase(round string) (all []killed) {
 	for i, p := range phases {
 		w := r.workers[fmt.Sprintf("%s-%d", round, i+1)]
 		await(r.t, w.name+" to work", func() bool { return r.isAlive(w.name) && len(w.journal()) >= 2*slots })
-		incarnation := r.known(w.name).Incarnation
-		release := p.arm(w)
-		var met []token
-		if !eventually(5*time.Second, func() bool { met = p.met(w.look(incarnation)); return len(met) > 0 }) {
-			r.t.Logf("no attempt of %s was %s within 5 s", w.name, p.name)
+		k := killed{worker: w, phase: p.name}
+		for range 5 { // all its slots may be taken by what is elsewhere
+			k.incarnation = r.known(w.name).Incarnation
+			release := p.arm(w)
+			r.fill()
+			met := eventually(2*time.Second, func() bool { return len(p.met(w.look(k.incarnation))) > 0 })
+			if met {
+				r.count("workers killed with an attempt " + p.name)
+				k.at = time.Now()
+				w.kill()
+				w.process = nil
+			}
+			release()
+			if met {
+				break
+			}
 		}
-		at := time.Now()
-		w.kill()
-		w.process = nil
-		release()
-		heal(w.toMQ)
-		heal(w.toAPI)
-		if len(met) > 0 {
-			r.count("workers killed with an attempt " + p.name)
+		if k.at.IsZero() {
+			r.t.Fatalf("thin: no attempt of %s was %s: %s", w.name, p.name, w.look(k.incarnation))
 		}
-		all = append(all, killed{w, incarnation, p.name, at})
+		all = append(all, k)
 	}
 	return all
+}
+
+// fill offers as many attempts as all workers together take.
+func (r *rig) fill() {
+	for range len(r.standing()) * slots {
+		r.load.offer(&offer{Offer: offerOf("lose.again"), ms: 300})
+	}
 }
 
 // aliveLimit is how long a worker that is dead may be taken for alive: 13 s, and
@@ -201,8 +237,8 @@ func (r *rig) restartWorkers() {
 func (r *rig) freezeWorker() {
 	w := r.workers["one"]
 	over := r.harming()
-	for range 4 * slots {
-		r.load.offer(&offer{Offer: offerOf("lose.again"), ms: 15_000})
+	for range 2 * slots {
+		r.load.offer(&offer{Offer: offerOf("lose.again"), ms: 12_000})
 	}
 	incarnation := r.known(w.name).Incarnation
 	var had []token

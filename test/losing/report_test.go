@@ -24,10 +24,11 @@ type report struct {
 	// last is what the checker said last, of everything there is.
 	offers, executions int
 	findings           []check.Finding
+	told               map[check.Finding]bool
 }
 
 func newReport() report {
-	return report{counts: map[string]int{}, recoveries: map[string][]time.Duration{}}
+	return report{counts: map[string]int{}, recoveries: map[string][]time.Duration{}, told: map[check.Finding]bool{}}
 }
 
 func (r *report) count(word string) { r.counts[word]++ }
@@ -37,7 +38,6 @@ func (r *report) count(word string) { r.counts[word]++ }
 func (r *report) recovered(t *testing.T, what string, took, limit time.Duration) {
 	t.Helper()
 	r.recoveries[what] = append(r.recoveries[what], took)
-	t.Logf("%s: %s", what, took.Round(time.Millisecond))
 	if limit > 0 && took > limit {
 		t.Errorf("%s took %s, and may take %s", what, took, limit)
 	}
@@ -52,12 +52,18 @@ func (r *report) harming() (over func()) {
 
 func (r *report) judged(t *testing.T, name string, begun time.Time, in *check.Input, found []check.Finding) {
 	t.Helper()
-	for i, f := range found {
-		if i == 20 {
-			t.Errorf("and %d more", len(found)-i)
-			break
+	fresh := 0
+	for _, f := range found { // what a scenario before was blamed for is not this one's
+		if r.told[f] {
+			continue
 		}
-		t.Error(f)
+		r.told[f] = true
+		if fresh++; fresh <= 20 {
+			t.Error(f)
+		}
+	}
+	if fresh > 20 {
+		t.Errorf("and %d more", fresh-20)
 	}
 	r.offers, r.executions, r.findings = len(in.Offers), len(in.Executions), found
 	r.lines = append(r.lines, fmt.Sprintf("%-28s %4.0f s  %5d executions so far; %s", name, time.Since(begun).Seconds(), len(in.Executions), verdict(found)))

@@ -1,6 +1,7 @@
 package losing_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -17,7 +18,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/api/client"
 	"github.com/attune-automation/attune/internal/servers/mqtest"
 	"github.com/attune-automation/attune/internal/servers/pgtest"
@@ -53,13 +53,16 @@ type rig struct {
 
 	proxies []*proxy.Proxy // all of them
 
-	port    int // of the node's API
-	data    string
-	node    *supervised
-	toAPI   *proxy.Proxy // before the node, for the load
-	client  *client.Client
-	workers map[string]*worker
-	load    *load
+	port  int // of the node's API
+	data  string
+	node  *supervised
+	ended int          // how often it did, as far as known
+	toAPI *proxy.Proxy // before the node, for the load
+	// toOutside stands before the broker, for its other clients.
+	toOutside *proxy.Proxy
+	client    *client.Client
+	workers   map[string]*worker
+	load      *load
 	report
 }
 
@@ -138,6 +141,9 @@ func (r *rig) end() {
 	for _, w := range r.standing() {
 		w.stop(r.t)
 	}
+	if r.load != nil {
+		r.load.outside.close()
+	}
 	for _, p := range r.supervised {
 		p.stop(r.t)
 	}
@@ -172,36 +178,24 @@ func (r *rig) serve() {
 	r.toAPI = r.before(r.address())
 	r.client, err = client.New("http://"+r.toAPI.Addr(), strings.TrimSpace(string(content)))
 	must(r.t, err)
-	r.load = &load{client: r.client, random: rand.New(rand.NewPCG(*seed, 0))}
+	r.toOutside = r.before(r.mq.Address())
+	r.load = &load{client: r.client, outside: &outside{url: through(r.t, r.broker, r.toOutside)}, random: rand.New(rand.NewPCG(*seed, 0))}
 	r.ready()
 }
 
 func (r *rig) ready() {
 	r.t.Helper()
-	if !eventually(patience, func() bool { return r.client.Ready(r.t.Context()) == nil }) {
+	if !eventually(patience, func() bool {
+		ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Second)
+		defer cancel()
+		return r.client.Ready(ctx) == nil
+	}) {
 		r.t.Fatalf("the node does not get ready; it said:\n%s", r.node.now().said())
 	}
 }
 
 // address is where the node listens, over all its starts.
 func (r *rig) address() string { return fmt.Sprintf("127.0.0.1:%d", r.port) }
-
-// Statuses that are not an end.
-var living = []string{"requested", "delayed", "scheduling", "scheduled", "running", "paused", "stopping"}
-
-// live is how many executions are not at their end, and one of them.
-func (r *rig) live() (some api.List[api.ExecutionView]) {
-	for _, status := range living {
-		l, err := client.Fetch[api.List[api.ExecutionView]](r.t.Context(), r.client, "/executions", url.Values{"status": {status}})
-		if err != nil {
-			r.t.Logf("listing what lives: %v", err)
-			some.Items = append(some.Items, api.ExecutionView{Status: "unknown"})
-			continue
-		}
-		some.Items = append(some.Items, l.Items...)
-	}
-	return some
-}
 
 // scenario loses something while the load goes on, waits until everything is
 // at its end, and has it judged.
@@ -226,7 +220,7 @@ func (r *rig) scenario(main *testing.T, name string, lose func()) {
 // heal makes everything as it is between scenarios.
 func (r *rig) heal() {
 	r.t.Helper()
-	for _, p := range []*proxy.Proxy{r.toPG, r.toMQ, r.toAPI} {
+	for _, p := range []*proxy.Proxy{r.toPG, r.toMQ, r.toAPI, r.toOutside} {
 		heal(p)
 	}
 	must(r.t, r.mq.Start(r.t.Context()))
@@ -259,24 +253,33 @@ func heal(p *proxy.Proxy) {
 	p.Throttle(proxy.Both, 0)
 }
 
-// quiesce waits until nothing lives any more; the checker says what does.
+// quiesce waits until nothing lives any more; the checker says what does. It asks
+// the database, which tells all statuses as they are at one moment.
 func (r *rig) quiesce() {
 	r.t.Helper()
-	last := api.ExecutionView{}
+	left := 0
 	if !eventually(2*patience, func() bool {
-		some := r.live()
-		if len(some.Items) > 0 {
-			last = some.Items[0]
-		}
-		return len(some.Items) == 0
+		left = r.untaken() + r.query("SELECT (SELECT count(*) FROM execution WHERE finished IS NULL) + (SELECT count(*) FROM event WHERE evaluated IS NULL)")[0]
+		return left == 0
 	}) {
-		r.t.Errorf("waited %s in vain for quiet; %s is %s: %s", 2*patience, last.ID, last.Status, last.Reason)
+		r.t.Errorf("waited %s in vain for quiet; %d executions, events and messages are left", 2*patience, left)
 	}
+}
+
+// untaken is how many messages from outside the broker confirmed and the node did
+// not store yet.
+func (r *rig) untaken() int {
+	const text = "SELECT count(*) FROM unnest($1::text[]) AS k (key) WHERE NOT EXISTS (SELECT 1 FROM event WHERE payload->>'key' = k.key)"
+	return r.query(text, r.load.taken())[0]
 }
 
 // judge has the checker look at everything since the rig began.
 func (r *rig) judge(name string, begun time.Time) {
 	r.t.Helper()
+	if n := r.node.again(); n > r.ended {
+		r.t.Errorf("the node ended %d times, and none of this is a reason to", n-r.ended)
+		r.ended = n
+	}
 	in := r.rows()
 	in.Plan, in.Counts, in.Harm = check.Plan{Offers: 100}, r.counts, r.harm
 	r.judged(r.t, name, begun, in, check.Check(in))

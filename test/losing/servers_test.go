@@ -2,9 +2,7 @@ package losing_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -168,8 +166,14 @@ func (r *rig) terminateBackends() {
 	r.query("SELECT 1 FROM (SELECT pg_terminate_backend(pid) " + backends + ") t")
 }
 
-// Every queue is purged, and every queue deleted: that costs time only.
+// Every queue is purged, and every queue deleted: that costs time only. Whoever
+// does that takes away what others published and nobody took, so the others are
+// silent.
 func (r *rig) loseQueues() {
+	r.load.inside.Store(true)
+	defer r.load.inside.Store(false)
+	pass(time.Second) // what was being published is
+	await(r.t, "messages of others to be taken", func() bool { return r.untaken() == 0 })
 	for _, loss := range []struct {
 		name string
 		lose func(queues []string)
@@ -188,20 +192,22 @@ func (r *rig) loseQueues() {
 			loss.lose(queues)
 			r.counts[loss.name] += len(queues)
 			r.worksAgain("work begins after: all "+loss.name, r.lines(), time.Now(), 0)
-			await(r.t, "all queues to be there again", func() bool {
+			// That of dead letters is made again when there is one.
+			await(r.t, "a message that can only be set aside to be confirmed", func() bool { return r.load.outside.nonsense(r.t.Context()) == nil })
+			var none []string
+			if !eventually(patience, func() bool {
 				now, err := r.mq.Queues(r.t.Context(), r.broker)
-				return err == nil && len(missing(queues, now)) == 0
-			})
+				must(r.t, err)
+				none = missing(queues, now)
+				return len(none) == 0
+			}) {
+				r.t.Fatalf("the queues %v are not there again", none)
+			}
 		}
 	}
 }
 
-// missing are the queues that should be there, but for what is random in names.
-func missing(want, got []string) (none []string) {
-	for _, q := range want {
-		if !slices.Contains(got, q) && !strings.HasPrefix(q, "amq.") {
-			none = append(none, fmt.Sprint(q))
-		}
-	}
-	return none
+// missing are the queues that should be there and are not.
+func missing(want, got []string) []string {
+	return slices.DeleteFunc(slices.Clone(want), func(q string) bool { return slices.Contains(got, q) })
 }

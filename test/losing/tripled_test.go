@@ -127,8 +127,10 @@ func (s *shuffler) deliver(queue string, number int, d amqp.Delivery) {
 }
 
 // Everything between the node and its workers is delivered three times and out of
-// order.
+// order, and every request and every message of others is sent three times.
 func (r *rig) triple() {
+	r.load.repeats.Store(2)
+	defer r.load.repeats.Store(0)
 	s, stop := r.shuffle()
 	pass(20 * time.Second)
 	stop()

@@ -22,7 +22,7 @@ func TestFaultsOfFilesSayWhatWhereAndWhatToTry(t *testing.T) {
 		want []string
 	}{
 		"an unknown key has a neighbour":            {"lisen: 127.0.0.1:1\n", []string{"f:1:1: there is no setting lisen (do you mean listen?)"}},
-		"an unknown key below a group too":          {"keep:\n  ouput: 1d\n", []string{"f:2:3: there is no setting keep.ouput (do you mean keep.output?)"}},
+		"an unknown key below a group too":          {"keep:\n  outputs: 1d\n", []string{"f:2:3: there is no setting keep.outputs (do you mean keep.output?)"}},
 		"a flag's name is not the key":              {"log-format: json\n", []string{"f:1:1: there is no setting log-format (do you mean log.format? It is written as format: below log:)"}},
 		"a flag that has another word than its key": {"tls:\n  cert: x\n", []string{"f:2:3: there is no setting tls.cert (do you mean tls.certificate?)"}},
 		"a key with a dot is nested":                {"log.format: json\n", []string{"f:1:1: there is no setting log.format (do you mean log.format? It is written as format: below log:)"}},

@@ -20,6 +20,9 @@ type parameters struct {
 	Gate string `json:"gate"`
 	// Fail is how many attempts fail, the first ones.
 	Fail int `json:"fail"`
+	// Quiet makes it print nothing: there is no output to be stored before the end
+	// is reported.
+	Quiet bool `json:"quiet"`
 }
 
 func main() {

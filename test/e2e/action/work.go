@@ -39,7 +39,9 @@ func work(p parameters) error {
 	if number <= p.Fail {
 		return errors.New("told to fail")
 	}
-	fmt.Printf("{\"key\": %q}\n", p.Key)
+	if !p.Quiet {
+		fmt.Printf("{\"key\": %q}\n", p.Key)
+	}
 	return nil
 }
 

@@ -73,7 +73,7 @@ func (c *checker) find(k Kind, format string, args ...any) {
 func (c *checker) thin() {
 	acknowledged := 0
 	for _, o := range c.in.Offers {
-		if len(o.IDs) > 0 {
+		if len(o.IDs) > 0 || o.Taken {
 			acknowledged++
 		}
 	}
@@ -119,6 +119,8 @@ func (c *checker) offers() {
 			c.find(Doubled, "%s was answered with %v", o.Key, answers)
 		case len(answers) == 1 && !slices.Equal(ids, answers):
 			c.find(Lost, "%s was acknowledged as %s, there is %v", o.Key, answers[0], ids)
+		case o.Taken && len(ids) == 0:
+			c.find(Lost, "%s was confirmed by the broker and is not there", o.Key)
 		}
 	}
 	for key, ids := range events {

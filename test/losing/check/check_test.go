@@ -38,7 +38,7 @@ func good() *check.Input {
 		step(15, "admit", "scheduling", 1), step(15, "assign", "scheduled", 2), step(16, "start", "running", 2), step(17, "finish", "completed", 2)}
 	again[3].Note = "attempt 1 of 3 was lost with its worker: trying again"
 	in := &check.Input{
-		Plan:    check.Plan{Offers: 4, Counts: map[string]int{"kills": 1}},
+		Plan:    check.Plan{Offers: 5, Counts: map[string]int{"kills": 1}},
 		Counts:  map[string]int{"kills": 1},
 		Rules:   map[string][]check.Rule{"odd": {{Ref: "p.every"}, {Ref: "p.odd", Fails: true}}},
 		Actions: map[string]check.Action{"p.work": {Tries: 1}, "p.again": {Tries: 3}, "core.echo": {Tries: 1, Pure: true}},
@@ -49,8 +49,9 @@ func good() *check.Input {
 			{Key: "c", Action: "core.echo", IDs: []string{"ex-3"}},
 			{Key: "d", Action: "p.again", IDs: []string{"ex-4"}},
 			{Key: "e", Action: "p.work"}, // never acknowledged, never there
+			{Key: "f", Kind: "none", Taken: true},
 		},
-		Events:       []check.Event{{ID: "ev-1", Key: "a", Evaluated: true}},
+		Events:       []check.Event{{ID: "ev-1", Key: "a", Evaluated: true}, {ID: "ev-6", Key: "f", Evaluated: true}},
 		Enforcements: []check.Enforcement{{ID: "en-1", Event: "ev-1", Rule: "p.every", Status: "created"}, {ID: "en-2", Event: "ev-1", Rule: "p.odd", Status: "failed"}},
 		Executions: []check.Execution{
 			{ID: "ex-1", Key: "a", Action: "p.work", Event: "ev-1", Rule: "p.every", Enforcement: "en-1", Status: "completed", Attempt: 1, History: once},
@@ -77,6 +78,7 @@ func TestEachKindOfFaultIsFound(t *testing.T) {
 		says  string
 	}{
 		"an acknowledged event is gone":        {func(in *check.Input) { in.Events = nil }, check.Lost, "a was acknowledged as ev-1"},
+		"a confirmed message is gone":          {func(in *check.Input) { in.Events = in.Events[:1] }, check.Lost, "f was confirmed by the broker"},
 		"an acknowledged request is gone":      {func(in *check.Input) { in.Executions = in.Executions[:3] }, check.Lost, "d was acknowledged as ex-4"},
 		"what was acknowledged has another id": {func(in *check.Input) { in.Offers[1].IDs[0] = "ex-9" }, check.Lost, "b was acknowledged as ex-9"},
 		"one key was answered with two ids":    {func(in *check.Input) { in.Offers[0].IDs[1] = "ev-2" }, check.Doubled, "a was answered with [ev-1 ev-2]"},
@@ -120,7 +122,7 @@ func TestEachKindOfFaultIsFound(t *testing.T) {
 		"something ran that is not there":          {func(in *check.Input) { in.Ledger = append(in.Ledger, entry("ex-9", 1, "z", ledger.Start, 18)) }, check.Lost, "ex-9 attempt 1 ran for z"},
 		"one execution did the work of another":    {func(in *check.Input) { in.Ledger[0].Key = "b" }, check.Wrong, "ex-1 did the work of b"},
 		"what is completed was not done":           {func(in *check.Input) { in.Ledger = append(in.Ledger[:3:3], in.Ledger[4:]...) }, check.Lost, "ex-2 is completed, and"},
-		"too little was acknowledged":              {func(in *check.Input) { in.Plan.Offers = 5 }, check.Thin, "4 offers were acknowledged, 5"},
+		"too little was acknowledged":              {func(in *check.Input) { in.Plan.Offers = 6 }, check.Thin, "5 offers were acknowledged, 6"},
 		"nothing was planned":                      {func(in *check.Input) { in.Plan.Offers = 0 }, check.Thin, "0 were planned"},
 		"a fault did not happen":                   {func(in *check.Input) { in.Counts = nil }, check.Thin, "0 of kills"},
 		"nothing ran":                              {func(in *check.Input) { in.Ledger = nil }, check.Thin, "nothing ran"},

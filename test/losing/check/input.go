@@ -58,8 +58,10 @@ type Offer struct {
 	Key string
 	// Kind is that of the event; empty for an execution, which has an Action.
 	Kind, Action string
-	// IDs are all answers that acknowledged it, in order.
-	IDs []string
+	// IDs are all answers that acknowledged it, in order. Taken says that it was
+	// acknowledged by somebody who knows no id: the broker.
+	IDs   []string
+	Taken bool
 }
 
 // Event is a row. All ids are as they are shown.
