@@ -39,7 +39,7 @@ func (s *Store) resolve(writer string, op persistence.Op) (a persistence.Answer)
 		done = x != nil && x.writer == writer && x.row.Version == op.Execution.Version && bytes.Equal(x.row.History, op.Execution.History)
 	case *persistence.SaveWorker:
 		w := s.workers[op.Worker.Name]
-		done = w != nil && w.writer == writer && w.row.Version == op.Worker.Version && w.row.Incarnation == op.Worker.Incarnation
+		done = w != nil && w.writer == writer && w.row.Version == op.Worker.Version && sameWorker(w.row, copyWorker(op.Worker))
 	case *persistence.RemoveWorker:
 		done = s.workers[op.Name] == nil
 	case *persistence.RaiseIDHigh:
@@ -51,6 +51,13 @@ func (s *Store) resolve(writer string, op persistence.Op) (a persistence.Answer)
 		return committed()
 	}
 	return a
+}
+
+// sameWorker compares all that is kept of a worker, of copies.
+func sameWorker(a, b *attune.Worker) bool {
+	one, err := persistence.EncodeWorker(a)
+	other, fault := persistence.EncodeWorker(b)
+	return err == nil && fault == nil && bytes.Equal(one, other)
 }
 
 func (s *Store) resolveAdmit(writer string, op *persistence.Admit) (a persistence.Answer) {

@@ -20,6 +20,7 @@ const (
 	deadlockDetected     = "40P01"
 	diskFull             = "53100"
 	lockNotAvailable     = "55P03"
+	queryCanceled        = "57014"
 )
 
 // state is the SQLSTATE of an error, or "".

@@ -358,6 +358,13 @@ func TestAStatementThatTakesTooLongWritesNothing(t *testing.T) {
 	flush(t, s, "node-1", inRest(0))
 }
 
+// What is too much for one statement gets through in parts.
+func TestAFlushThatTakesTooLongIsHalved(t *testing.T) {
+	s := with(t, postgres.Config{URL: pgtest.URL(t), Statement: time.Second})
+	script(t, s, fmt.Sprintf(onEvent, "PERFORM pg_sleep(0.35)"))
+	flush(t, s, "node-1", inRest(0), inRest(1), inRest(2), inRest(3))
+}
+
 func TestAFullDiskIsSaidOnceAndHealsByItself(t *testing.T) {
 	var said bytes.Buffer
 	now := time.Now()

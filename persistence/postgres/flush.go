@@ -74,13 +74,14 @@ type flush struct {
 
 // halves flushes the operations of these places together. Where one row is
 // refused, or waits for a lock that another node has, both halves go by
-// themselves, down to the one that is at fault.
+// themselves, down to the one that is at fault. So it is where they take too long
+// together: each half may not.
 func (f *flush) halves(places []int, tries int) error {
 	err := f.whole(places)
 	switch {
 	case err == nil:
 		return nil
-	case at(err) == 0 || !refused(err) && !is(err, lockNotAvailable):
+	case at(err) == 0 || !refused(err) && !is(err, lockNotAvailable, queryCanceled):
 	case len(places) > 1:
 		half := len(places) / 2
 		if err := f.halves(places[:half], tries); err != nil {

@@ -23,6 +23,7 @@ type sight struct {
 	executions   map[attune.ExecutionID]stamp
 	states       map[attune.ExecutionID]string
 	workers      map[string]stamp
+	bodies       map[string]string // of workers
 	high, told   map[int]int64 // the marks of partitions
 }
 
@@ -37,7 +38,7 @@ type match struct {
 func look(b *batch, ops []persistence.Op) *sight {
 	v := &sight{
 		firsts: map[[16]byte]attune.ID{}, events: map[attune.EventID]judged{}, pairs: map[pair]attune.EnforcementID{}, enforcements: map[attune.EnforcementID]match{},
-		executions: map[attune.ExecutionID]stamp{}, states: map[attune.ExecutionID]string{}, workers: map[string]stamp{}, high: map[int]int64{}, told: map[int]int64{},
+		executions: map[attune.ExecutionID]stamp{}, states: map[attune.ExecutionID]string{}, workers: map[string]stamp{}, bodies: map[string]string{}, high: map[int]int64{}, told: map[int]int64{},
 	}
 	w := wanted{hashes: column{kind: uuids}, pairs: newRows("event, rule", int8s, texts)}
 	for _, op := range ops {
@@ -73,7 +74,10 @@ func look(b *batch, ops []persistence.Op) *sight {
 		}, numbers(w.executions))
 	}
 	if len(w.workers) > 0 {
-		b.add("SELECT name, version, writer FROM worker WHERE name = ANY($1)", func(r row) error { v.workers[r.text(0)] = stamp{r.number(1), r.number(2)}; return nil }, words(w.workers))
+		b.add("SELECT name, version, writer, body FROM worker WHERE name = ANY($1)", func(r row) error {
+			v.workers[r.text(0)], v.bodies[r.text(0)] = stamp{r.number(1), r.number(2)}, r.text(3)
+			return nil
+		}, words(w.workers))
 	}
 	if w.marks {
 		b.add("SELECT id, id_high, announced_to FROM partition", func(r row) error {

@@ -100,7 +100,8 @@ func (v *sight) resolve(writer int64, op persistence.Op) (a persistence.Answer) 
 		x, enc := op.Execution, persistence.Encoder{}
 		done = v.executions[x.ID] == stamp{x.Version, writer} && v.states[x.ID] == string(enc.ExecutionState(x))
 	case *persistence.SaveWorker:
-		done = v.workers[op.Worker.Name] == stamp{op.Worker.Version, writer}
+		body, err := persistence.EncodeWorker(op.Worker)
+		done = err == nil && v.workers[op.Worker.Name] == stamp{op.Worker.Version, writer} && v.bodies[op.Worker.Name] == string(body)
 	case *persistence.RemoveWorker:
 		done = v.workers[op.Name] == stamp{}
 	case *persistence.RaiseIDHigh:

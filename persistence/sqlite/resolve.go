@@ -51,8 +51,14 @@ func (t *tx) resolve(writer int64, op persistence.Op) (a persistence.Answer, err
 		t.int(writer)
 		done, err = t.has("SELECT 1 FROM execution WHERE state = ? AND version = ? AND writer = ? AND id = ?", int64(op.Execution.ID))
 	case *persistence.SaveWorker:
-		have, e := t.workerVersion(op.Worker.Name)
-		done, err = have == stamp{op.Worker.Version, writer}, e
+		var body []byte
+		if body, err = persistence.EncodeWorker(op.Worker); err == nil {
+			t.text(string(body))
+			t.int(op.Worker.Version)
+			t.int(writer)
+			t.text(op.Worker.Name)
+			_, done, err = t.number("SELECT 1 FROM worker WHERE body = ? AND version = ? AND writer = ? AND name = ?")
+		}
 	case *persistence.RemoveWorker:
 		have, e := t.workerVersion(op.Name)
 		done, err = have == stamp{}, e

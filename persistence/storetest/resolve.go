@@ -83,6 +83,11 @@ var resolveCases = map[string]func(f *fixture){
 		f.flush(save(assigned(a.Executions[0], "w1", "w1#1")))
 		f.outcome(f.resolve(save(assigned(a.Executions[0], "w1", "w1#1")))[0], persistence.Committed)
 		f.outcome(f.resolve(save(assigned(a.Executions[0], "w2", "w2#1")))[0], persistence.NotWritten)
+		left := newWorker("w", 1)
+		left.State = attune.WorkerLeft
+		f.flush(&persistence.SaveWorker{Worker: newWorker("w", 1)})
+		f.outcome(f.resolve(&persistence.SaveWorker{Worker: newWorker("w", 1)})[0], persistence.Committed)
+		f.outcome(f.resolve(&persistence.SaveWorker{Worker: left})[0], persistence.NotWritten)
 	},
 	"a dead lease may still ask": func(f *fixture) {
 		a := f.group(1, "a")
