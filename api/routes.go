@@ -76,7 +76,7 @@ func (s *server) routes() []route {
 		{post, v1 + "/workers/{name}/drain", operating, 0, "Drain worker", on(s, s.drainWorker), false},
 		{post, v1 + "/workers/{name}/resume", operating, 0, "Resume worker", on(s, s.resumeWorker), false},
 		{remove, v1 + "/workers/{name}", operating, 0, "Remove worker", on(s, s.removeWorker), false},
-		{post, v1 + "/workers/{name}/link", working.onRows().lasting(), 0, "Link worker", on(s, s.linkWorker), true},
+		{post, v1 + "/workers/{name}/link", working.onRows(), 0, "Link worker", on(s, s.linkWorker), true},
 		{get, v1 + "/actors", viewing, 0, "List actors", on(s, s.listActors), false},
 		{get, v1 + "/actors/{path}", viewing, 0, "Get actor", on(s, s.getActor), false},
 

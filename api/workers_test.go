@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,6 +58,56 @@ func TestAWorkerBringsAndFetchesBundles(t *testing.T) {
 	}
 	if kept, err := w.Store.AuditEntries(t.Context(), persistence.AuditQuery{Limit: 10}); err != nil || len(kept) != 0 {
 		t.Errorf("heartbeats are in the audit: %+v, %v", kept, err)
+	}
+}
+
+// The calls of workers take no place among the requests that wait or stream: when
+// the broker is away they carry the leases of everything that runs.
+func TestCallsOfWorkersAreNotAmongTheWaiting(t *testing.T) {
+	w, _, _ := busy(t)
+	secret, token := api.NewToken("w1", attune.RoleWorker)
+	w.Store.Put(token)
+	var entered atomic.Int64
+	open, full := make(chan struct{}), make(chan struct{})
+	w.Engine.Link = func(string, string, []messages.Parcel, time.Duration) ([]messages.Parcel, error) {
+		if entered.Add(1) == 501 {
+			close(full)
+		}
+		<-open
+		return nil, nil
+	}
+	body, err := messages.EncodeParcels(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
+	defer client.CloseIdleConnections()
+	answers := make(chan int, 501)
+	for range cap(answers) {
+		go func() {
+			r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/api/v1/workers/w1/link?session=s&wait=3", bytes.NewReader(body))
+			r.Header.Set("Authorization", "Bearer "+secret)
+			r.Header.Set("Content-Type", messages.ParcelsType)
+			response, err := client.Do(r)
+			if err != nil {
+				answers <- 0
+				return
+			}
+			answers <- response.StatusCode
+			_ = response.Body.Close()
+		}()
+	}
+	select {
+	case <-full:
+	case status := <-answers:
+		t.Errorf("one is answered %d while the others wait", status)
+		answers <- status
+	}
+	close(open)
+	for range cap(answers) {
+		if status := <-answers; status != 200 {
+			t.Errorf("answered %d", status)
+		}
 	}
 }
 

@@ -163,6 +163,9 @@ type Place struct {
 	Attempt int
 	// Runner must be had by the worker.
 	Runner string
+	// Not is the worker that is taken only when no other has a free slot: it gave
+	// the attempt before back, and would win again, as it has the least to do.
+	Not string
 }
 
 // Placed is a slot.

@@ -19,6 +19,8 @@ type inbox struct {
 	refuse error
 	// slow is how long the server takes to hear of a settlement.
 	slow time.Duration
+	// begins, if set, is called before a subscription begins.
+	begins func()
 }
 
 type letter struct {
@@ -43,6 +45,9 @@ func newInbox() *inbox {
 
 // Consume implements messages.Inbox.
 func (in *inbox) Consume(queue messages.Queue, prefetch int, take func(*messages.Delivery)) (messages.Subscription, error) {
+	if in.begins != nil {
+		in.begins()
+	}
 	c := &consumer{in: in, queue: queue, prefetch: prefetch, take: take}
 	in.mu.Lock()
 	defer in.mu.Unlock()

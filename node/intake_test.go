@@ -12,6 +12,7 @@ import (
 	"github.com/attune-automation/attune/actors/intake"
 	"github.com/attune-automation/attune/api"
 	"github.com/attune-automation/attune/messages"
+	"github.com/attune-automation/attune/packs"
 	"github.com/attune-automation/attune/persistence/memory"
 )
 
@@ -395,5 +396,22 @@ func TestADrainWaitsForAcknowledgements(t *testing.T) {
 		r.restart()
 		r.work("w", 9)
 		r.allOnce(time.Minute)
+	})
+}
+
+// A reason is in a header and in the log.
+func TestARefusedSecretIsInNoReason(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		s := packs.NewSnapshot([]*attune.Pack{{Ref: "t", Actions: []*attune.Action{{Ref: "t.s", Pack: "t", Name: "s", Runner: "timed", Enabled: true, Hash: "s",
+			Parameters: map[string]*attune.Parameter{"pin": {Type: "integer", Secret: true}, "word": {Type: "string", Secret: true, Enum: []any{"a"}}, "list": {Type: "array", Secret: true}}}}}})
+		if err := r.SetCatalog(r.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		r.say(firstID, &messages.ExecutionRequested{Action: "t.s", Parameters: []byte(`{"pin":"hunter2","word":"hunter2","list":"hunter2"}`)})
+		r.settledAll(time.Minute)
+		dead := r.inbox.dead()
+		if len(dead) != 1 || strings.Contains(dead[0].Reason, "hunter2") {
+			t.Errorf("%+v", dead)
+		}
 	})
 }

@@ -18,17 +18,28 @@ import (
 // Broker is the actor. What it cannot send it drops: whoever needs an answer
 // sends again.
 type Broker struct {
-	tree          *actors.Tree
-	transport     messages.Broker
-	subscriptions []messages.Subscription
-	pending       map[string]*messages.Bundle
-	order         []string // workers with something pending, in order
-	sending       bool     // a send message is on its way to ourselves
+	tree      *actors.Tree
+	transport messages.Broker
+	joining   *actors.Joining // the subscriptions, which stand when joined
+	joined    bool
+	pending   map[string]*pending
+	order     []string // workers with something pending, in order
+	sending   bool     // a send message is on its way to ourselves
 	// asked want the proof that follows; proving are answered by the one that is
 	// under way, nil if none is.
 	asked, proving []*messages.SyncBroker
 	lossSaid       bool // in the log, since the last proof
 	sent, lost     int64
+}
+
+// bundleBytes is about how much a bundle carries, unless a single item is larger:
+// what is over a server's bound takes the connection down, with all that waits.
+const bundleBytes = 1 << 20
+
+// pending is what waits for one worker.
+type pending struct {
+	messages.Bundle
+	bytes int
 }
 
 // subscribeRetry is how long after a failed subscription the next is tried.
@@ -40,7 +51,7 @@ const syncWait = 10 * time.Second
 
 // New is a node's broker actor.
 func New(tree *actors.Tree, transport messages.Broker) *Broker {
-	return &Broker{tree: tree, transport: transport, pending: map[string]*messages.Bundle{}}
+	return &Broker{tree: tree, transport: transport, pending: map[string]*pending{}}
 }
 
 // Kind implements actors.Actor.
@@ -48,7 +59,7 @@ func (b *Broker) Kind() string { return "broker" }
 
 // State implements actors.Actor.
 func (b *Broker) State() string {
-	if len(b.subscriptions) == 0 {
+	if !b.joined {
 		return "connecting"
 	}
 	if link, ok := b.transport.(messages.Linked); ok && !link.Up() {
@@ -80,6 +91,8 @@ func (b *Broker) Receive(ctx actor.Context) {
 		b.subscribe()
 	case *subscribe:
 		b.subscribe()
+	case *actors.Joined:
+		b.join(m)
 	case *actor.Stopping, *actor.Restarting:
 		b.unsubscribe()
 	case *messages.ToWorker:
@@ -99,25 +112,35 @@ func (b *Broker) Receive(ctx actor.Context) {
 }
 
 func (b *Broker) subscribe() {
-	reports, err := b.transport.Subscribe(messages.Reports, b.tree.Incarnation, b.deliver)
-	if err == nil {
-		b.subscriptions = append(b.subscriptions, reports)
-		var beats messages.Subscription
-		if beats, err = b.transport.Subscribe(messages.Heartbeats, "", b.deliver); err == nil {
-			b.subscriptions = append(b.subscriptions, beats)
-			return
-		}
+	if b.joining != nil {
+		return // the retry of a life before
 	}
-	b.unsubscribe()
-	b.tree.Log.Error("subscribing failed, trying again", slog.String("error", err.Error()))
+	b.joining = b.tree.Join(b.tree.Broker,
+		func() (messages.Subscription, error) {
+			return b.transport.Subscribe(messages.Reports, b.tree.Incarnation, b.deliver)
+		},
+		func() (messages.Subscription, error) {
+			return b.transport.Subscribe(messages.Heartbeats, "", b.deliver)
+		})
+}
+
+func (b *Broker) join(m *actors.Joined) {
+	if m.Joining != b.joining {
+		return
+	}
+	if b.joined = m.Err == nil; b.joined {
+		return
+	}
+	b.joining = nil
+	b.tree.Log.Error("subscribing failed, trying again", slog.String("error", m.Err.Error()))
 	b.tree.Clock.AfterFunc(subscribeRetry, func() { b.tree.Tell(b.tree.Broker, &subscribe{}) })
 }
 
 func (b *Broker) unsubscribe() {
-	for _, s := range b.subscriptions {
-		s.Stop()
+	if b.joining != nil {
+		b.joining.Stop()
 	}
-	b.subscriptions = nil
+	b.joining, b.joined = nil, false
 }
 
 // deliver hands the items of a bundle to their actors. It runs on the
@@ -149,17 +172,22 @@ func (b *Broker) deliver(m any) {
 // follows stands behind all messages that are in the mailbox now: so a bundle
 // holds what happened to be there, and nothing waits for more.
 func (b *Broker) add(m *messages.ToWorker) {
-	bundle := b.pending[m.Worker]
-	if bundle == nil {
-		bundle = &messages.Bundle{From: b.tree.Incarnation}
-		b.pending[m.Worker] = bundle
+	p := b.pending[m.Worker]
+	if p == nil {
+		p = &pending{Bundle: messages.Bundle{From: b.tree.Incarnation}}
+		b.pending[m.Worker] = p
 		b.order = append(b.order, m.Worker)
 	}
-	bundle.Items = append(bundle.Items, m.Item)
-	if len(bundle.Items) == messages.MaxBundle {
-		b.dispatch(m.Worker, bundle)
-		b.pending[m.Worker] = &messages.Bundle{From: b.tree.Incarnation}
+	size := 0
+	if d, ok := m.Item.(messages.Dispatch); ok {
+		size = len(d.Parameters)
 	}
+	if len(p.Items) == messages.MaxBundle || len(p.Items) > 0 && p.bytes+size > bundleBytes {
+		b.dispatch(m.Worker, &p.Bundle)
+		p.Bundle, p.bytes = messages.Bundle{From: b.tree.Incarnation}, 0
+	}
+	p.Items = append(p.Items, m.Item)
+	p.bytes += size
 	if !b.sending {
 		b.sending = true
 		b.tree.Tell(b.tree.Broker, &send{})
@@ -170,9 +198,7 @@ func (b *Broker) send() {
 	b.sending = false
 	sort.Strings(b.order)
 	for _, worker := range b.order {
-		if bundle := b.pending[worker]; len(bundle.Items) > 0 {
-			b.dispatch(worker, bundle)
-		}
+		b.dispatch(worker, &b.pending[worker].Bundle)
 		delete(b.pending, worker)
 	}
 	b.order = b.order[:0]

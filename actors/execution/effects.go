@@ -52,7 +52,17 @@ func (x *Execution) placeAgain() {
 
 func (x *Execution) place() {
 	x.inQueue = false
-	x.node.Tell(x.node.Scheduler, PlaceOf(persistence.LiveOf(x.row)))
+	x.node.Tell(x.node.Scheduler, x.wanted())
+}
+
+// wanted is the slot that the execution waits for: not with the worker that just
+// gave it back, if another has one.
+func (x *Execution) wanted() *messages.Place {
+	p := PlaceOf(persistence.LiveOf(x.row))
+	if x.returns > 0 {
+		p.Not = x.row.Worker
+	}
+	return p
 }
 
 // PlaceOf is the request for a slot of an execution that waits for one.

@@ -3,7 +3,6 @@ package execution
 import (
 	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/messages"
-	"github.com/attune-automation/attune/persistence"
 )
 
 // largeRow is how many bytes of parameters make a row too dear to be kept in
@@ -26,7 +25,7 @@ func (x *Execution) rest() {
 	case !x.cold || !x.inQueue:
 		return
 	default:
-		m.Place = PlaceOf(persistence.LiveOf(r))
+		m.Place = x.wanted()
 		if d := r.Limits.Deadline; !d.IsZero() {
 			m.At = d.UnixNano()
 		}

@@ -12,8 +12,11 @@ import (
 
 // report is a worker's word on an attempt. It counts only for the newest
 // attempt; any other is kept as evidence, changes nothing, and is acknowledged
-// all the same.
+// all the same. Of an attempt that another worker has nobody has anything to say.
 func (x *Execution) report(ctx actor.Context, m *messages.Report) {
+	if m.Token.Attempt == x.row.Attempt && m.Worker != x.row.Worker {
+		return
+	}
 	if m.Token.Attempt != x.row.Attempt || m.Incarnation != x.row.Incarnation || !x.row.Status.Assigned() {
 		x.evidence(ctx, m)
 		return
@@ -84,7 +87,10 @@ func (x *Execution) ended(ctx actor.Context, m *messages.Report) {
 			in.Signal, in.Failure = attune.Lose, lostFailure(x.row.Worker)
 		}
 		if x.row.Status == attune.Scheduled {
-			in.Reason = "given back by its worker, waiting for a free slot"
+			in.Reason = "given back by its worker " + x.row.Worker + ", waiting for a free slot"
+			if m.Reason != "" {
+				in.Reason += ": " + m.Reason
+			}
 		}
 	}
 	if x.row.Status == attune.Stopping {

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -21,19 +22,20 @@ type Offer func(e *messages.Envelope, answer func(error))
 // Intake is the actor. One that was restarted begins with new subscriptions:
 // what the one before held comes again.
 type Intake struct {
-	tree          *actors.Tree
-	inbox         messages.Inbox // nil: nobody outside can reach the broker
-	offer         Offer
-	subscriptions []messages.Subscription
-	pending       map[*entry]bool             // everything that is not settled
-	queues        map[messages.Queue][]*entry // the same by queue, in order, with settled ones among them
-	count         [states]int                 // of pending
-	closing       []*Close
-	leaving       bool // the subscriptions end in a moment
-	closed        bool
-	stored, dead  int64
-	returned      int64
-	last          string // the reason of the last one that was set aside
+	tree         *actors.Tree
+	inbox        messages.Inbox // nil: nobody outside can reach the broker
+	offer        Offer
+	joining      *actors.Joining // the subscriptions, which stand when joined
+	joined       bool
+	pending      map[*entry]bool             // everything that is not settled
+	queues       map[messages.Queue][]*entry // the same by queue, in order, with settled ones among them
+	count        [states]int                 // of pending
+	closing      []*Close
+	leaving      bool // the subscriptions end in a moment
+	closed       bool
+	stored, dead int64
+	returned     int64
+	last         string // the reason of the last one that was set aside
 }
 
 const (
@@ -134,7 +136,7 @@ func (i *Intake) State() string {
 		return "absent"
 	case i.tree.Draining():
 		return "draining"
-	case len(i.subscriptions) == 0:
+	case !i.joined:
 		return "connecting"
 	case i.count[held] > 0:
 		return "holding"
@@ -155,9 +157,11 @@ func (i *Intake) Receive(ctx actor.Context) {
 		i.tree.Meters.MessagesHeld.Store(0)
 		i.subscribe()
 	case *connect:
-		if m.by == i && len(i.subscriptions) == 0 {
+		if m.by == i && i.joining == nil {
 			i.subscribe()
 		}
+	case *actors.Joined:
+		i.join(m)
 	case *actor.Stopping, *actor.Restarting:
 		i.unsubscribe()
 	case *delivered:
@@ -187,27 +191,40 @@ func (i *Intake) subscribe() {
 	if i.inbox == nil || i.tree.Draining() {
 		return
 	}
-	for _, queue := range []messages.Queue{messages.EventQueue, messages.RequestQueue} {
-		tree := i.tree
-		s, err := i.inbox.Consume(queue, Prefetch, func(d *messages.Delivery) {
+	i.joining = i.tree.Join(i.tree.Intake, i.consume(messages.EventQueue), i.consume(messages.RequestQueue))
+}
+
+func (i *Intake) consume(queue messages.Queue) func() (messages.Subscription, error) {
+	tree, inbox := i.tree, i.inbox
+	return func() (messages.Subscription, error) {
+		s, err := inbox.Consume(queue, Prefetch, func(d *messages.Delivery) {
 			tree.Tell(tree.Intake, &delivered{&entry{Delivery: d, of: i, queue: queue}})
 		})
 		if err != nil {
-			i.unsubscribe()
-			i.tree.Log.Error("messages from outside cannot be consumed, trying again", slog.String("queue", string(queue)), slog.String("error", err.Error()))
-			i.tree.Clock.AfterFunc(subscribeRetry, func() { tree.Tell(tree.Intake, &connect{i}) })
-			return
+			return nil, fmt.Errorf("consume %s: %w", queue, err)
 		}
-		i.subscriptions = append(i.subscriptions, s)
+		return s, nil
 	}
+}
+
+func (i *Intake) join(m *actors.Joined) {
+	if m.Joining != i.joining {
+		return
+	}
+	if i.joined = m.Err == nil; i.joined {
+		return
+	}
+	i.unsubscribe()
+	i.tree.Log.Error("messages from outside cannot be consumed, trying again", slog.String("error", m.Err.Error()))
+	i.tree.Clock.AfterFunc(subscribeRetry, func() { i.tree.Tell(i.tree.Intake, &connect{i}) })
 }
 
 // unsubscribe drops what is under way, which comes again.
 func (i *Intake) unsubscribe() {
-	for _, s := range i.subscriptions {
-		s.Stop()
+	if i.joining != nil {
+		i.joining.Stop()
 	}
-	i.subscriptions = nil
+	i.joining, i.joined = nil, false
 	for e := range i.pending {
 		e.stopTimer()
 		e.state = settled
@@ -278,7 +295,7 @@ func (i *Intake) close(m *Close) {
 func (i *Intake) closeWhenSettled() {
 	switch {
 	case len(i.closing) == 0 || i.leaving || i.count[offered]+i.count[buried] > 0:
-	case len(i.subscriptions) == 0:
+	case !i.joined:
 		i.leave(&leave{i})
 	default:
 		i.leaving = true

@@ -72,11 +72,7 @@ type (
 func (o *Output) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *messages.Output:
-		if o.bytes+len(m.Data) <= maxPending {
-			o.pending, o.bytes = append(o.pending, m), o.bytes+len(m.Data)
-		} else {
-			o.tree.Meters.OutputDropped.Add(int64(len(m.Data)))
-		}
+		o.take(m)
 		o.write()
 	case *written:
 		if m.write == o.writing {
@@ -88,6 +84,20 @@ func (o *Output) Receive(ctx actor.Context) {
 		}
 	}
 	o.tree.Meters.OutputPending.Store(int64(o.bytes))
+}
+
+// take keeps a chunk to be written, unless too much waits or no store can hold it:
+// one that is refused would keep all others from being stored.
+func (o *Output) take(m *messages.Output) {
+	if o.bytes+len(m.Data) > maxPending || persistence.CheckChunk(chunkOf(m)) != "" {
+		o.tree.Meters.OutputDropped.Add(int64(len(m.Data)))
+		return
+	}
+	o.pending, o.bytes = append(o.pending, m), o.bytes+len(m.Data)
+}
+
+func chunkOf(m *messages.Output) persistence.OutputChunk {
+	return persistence.OutputChunk{Token: m.Token, Stream: persistence.Stream(m.Stream), Offset: m.Offset, Data: m.Data}
 }
 
 func (o *Output) write() {
@@ -108,14 +118,23 @@ func (o *Output) send() {
 	under := o.writing
 	chunks := make([]persistence.OutputChunk, len(under.chunks))
 	for i, m := range under.chunks {
-		chunks[i] = persistence.OutputChunk{Token: m.Token, Stream: persistence.Stream(m.Stream), Offset: m.Offset, Data: m.Data}
+		chunks[i] = chunkOf(m)
 	}
 	tree, store := o.tree, o.store
 	tree.Lend(func() { tree.Tell(tree.Output, &written{under, store.AppendOutput(context.Background(), chunks)}) })
 }
 
 func (o *Output) written(err error) {
-	if err != nil {
+	switch {
+	case attune.KindOf(err) == attune.Invalid: // again it would be refused again
+		o.tree.Log.Error("the store refused output, it is dropped", slog.String("error", err.Error()))
+		for _, m := range o.writing.chunks {
+			o.tree.Meters.OutputDropped.Add(int64(len(m.Data)))
+		}
+		o.writing = nil
+		o.write()
+		return
+	case err != nil:
 		o.tree.Log.Error("storing output failed, trying again", slog.String("error", err.Error()))
 		under := o.writing
 		o.tree.Clock.AfterFunc(retry, func() { o.tree.Tell(o.tree.Output, &again{under}) })

@@ -106,7 +106,7 @@ func (s *Scheduler) place(m *messages.Place) {
 	}
 	q := s.queues[m.Runner]
 	if q == nil || q.empty() {
-		if l := s.choose(m.Runner); l != nil {
+		if l := s.choose(m); l != nil {
 			s.assign(l, m)
 			return
 		}
@@ -122,22 +122,31 @@ func (s *Scheduler) place(m *messages.Place) {
 	s.tell(m.ID, &messages.Queued{ID: m.ID, Reason: s.explain(m.Runner)})
 }
 
-// choose is the worker for a run: it has the runner and a free slot, and the
-// fewest in flight; of equals the one that waited longest for its turn.
-func (s *Scheduler) choose(runner string) *load {
+// choose is the worker for a run: it has the runner and a free slot, did not just
+// give it back, and has the fewest in flight; of equals the one that waited
+// longest for its turn.
+func (s *Scheduler) choose(m *messages.Place) *load {
 	var best *load
 	if s.tree.Draining() {
 		return nil
 	}
 	for _, l := range s.loads {
-		if l.free <= 0 || !l.runners[runner] {
-			continue
-		}
-		if best == nil || l.inFlight() < best.inFlight() || l.inFlight() == best.inFlight() && l.lastTurn < best.lastTurn {
+		if l.free > 0 && l.runners[m.Runner] && (best == nil || l.precedes(best, m.Not)) {
 			best = l
 		}
 	}
 	return best
+}
+
+// precedes reports that a run goes to this worker rather than to the other.
+func (l *load) precedes(other *load, not string) bool {
+	switch {
+	case l.worker == not || other.worker == not:
+		return other.worker == not
+	case l.inFlight() != other.inFlight():
+		return l.inFlight() < other.inFlight()
+	}
+	return l.lastTurn < other.lastTurn
 }
 
 func (s *Scheduler) assign(l *load, m *messages.Place) {
@@ -234,12 +243,12 @@ func (s *Scheduler) fill() {
 		var oldest *run
 		var at *load
 		var from *queue
-		for runner, q := range s.queues {
+		for _, q := range s.queues {
 			r := q.first()
 			if r == nil || oldest != nil && r.arrival > oldest.arrival {
 				continue
 			}
-			if l := s.choose(runner); l != nil {
+			if l := s.choose(r.place); l != nil {
 				oldest, at, from = r, l, q
 			}
 		}

@@ -51,6 +51,31 @@ func TestEqualLoadsRotate(t *testing.T) {
 	}
 }
 
+// A worker that gives back what it gets is always the one with the least to do.
+func TestAWorkerThatGaveARunBackComesLast(t *testing.T) {
+	b := newBench(t)
+	b.join("a", 1)
+	b.join("b", 3)
+	first := b.place("noop")
+	b.end(first)
+	busy := []attune.ExecutionID{b.place("noop"), b.place("noop")} // on b and a
+	b.end(busy[1])
+	again := func() attune.ExecutionID {
+		id := b.id()
+		b.do(&messages.Place{ID: id, Attempt: 2, Runner: "noop", Not: "a"})
+		return id
+	}
+	runs := []attune.ExecutionID{again(), again(), again(), again()}
+	if got := b.where(append(busy[:1:1], runs...)...); got != "b b b a -" {
+		t.Errorf("with none in flight on a, which gave them back, they are on %s", got)
+	}
+	b.end(runs[2])
+	if got := b.where(runs[3]); got != "a" {
+		t.Errorf("when only a has a slot it is on %s", got)
+	}
+	b.check(nil)
+}
+
 func TestRunsThatWaitAreFirstInFirstOut(t *testing.T) {
 	b := newBench(t)
 	var ids []attune.ExecutionID

@@ -210,6 +210,9 @@ func TestTheComposeFileRunsWhatThereIs(t *testing.T) {
 				}
 			}
 			for _, v := range texts(c.at(s, "volumes")) {
+				if f.Name == "worker" && (strings.HasPrefix(v, "private:") || strings.HasPrefix(v, "server:")) {
+					t.Errorf("actions could read the server's certificate key or the token of an admin: %s", v)
+				}
 				if name, _, _ := strings.Cut(v, ":"); !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "/") && !slices.ContainsFunc(volumes.Fields, func(v packs.NodeField) bool { return v.Name == name }) {
 					t.Errorf("there is no volume %s", name)
 				}
@@ -222,6 +225,9 @@ func TestTheComposeFileRunsWhatThereIs(t *testing.T) {
 			}
 			c.ofOurs(t, s)
 		})
+	}
+	if key := c.at(services, "server", "environment", "ATTUNE_TLS_KEY"); key == nil || !strings.HasPrefix(key.Text, "/private/") {
+		t.Error("the key of the server's certificate is not in the volume private")
 	}
 	for _, m := range composeVariable.FindAllStringSubmatch(text, -1) {
 		if !strings.Contains(text, m[1]+"=%s") {

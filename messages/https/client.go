@@ -18,13 +18,27 @@ import (
 func CheckServer(server string) error {
 	u, err := url.Parse(server)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "":
-		return &attune.Error{Kind: attune.Invalid, Code: "invalid_server", Message: server + " is not the URL of a server", Try: "https://attune.example.org:9370"}
+	case err != nil: // it is not known what of it is a password
+		return &attune.Error{Kind: attune.Invalid, Code: "invalid_server", Message: "what stands for the URL of a server is none", Try: "https://attune.example.org:9370"}
+	case u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "":
+		return &attune.Error{Kind: attune.Invalid, Code: "invalid_server", Message: shown(u) + " is not the URL of a server", Try: "https://attune.example.org:9370"}
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return &attune.Error{Kind: attune.Invalid, Code: "plain_server", Message: server + " is reached without TLS: the token could be read on its way",
 			Try: "https, with --ca FILE where the certificate is signed by an authority of your own"}
 	}
 	return nil
+}
+
+// shown is a URL without what may be a secret in it.
+func shown(u *url.URL) string {
+	bare := *u
+	if u.User != nil {
+		bare.User = url.User("***")
+	}
+	if u.RawQuery != "" {
+		bare.RawQuery = "***"
+	}
+	return bare.String()
 }
 
 func loopback(host string) bool {

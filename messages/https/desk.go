@@ -15,9 +15,11 @@ const (
 	// openFor is how long after its last call a worker is still sent to by this
 	// way: a bit longer than it takes to call again.
 	openFor = 5 * time.Second
-	// maxSessions bounds the processes that call under one name; maxWaiting the
-	// parcels that wait for one of them. What is beyond is lost.
+	// maxSessions bounds the processes that call under one name, maxCalls the
+	// requests under way of one of them (it needs two); maxWaiting the parcels
+	// that wait for one. What is beyond is lost.
 	maxSessions = 8
+	maxCalls    = 16
 	maxWaiting  = 1000
 	// answerBytes is about how much one answer carries, unless a single parcel is
 	// larger.
@@ -159,8 +161,12 @@ func (d *Desk) enter(worker, name string) (*session, error) {
 		}
 		i, all = len(all), append(all, &session{name: name, filled: make(chan struct{}, 1)})
 	}
-	all[i].calls++
 	d.open[worker] = all
+	if all[i].calls >= maxCalls {
+		return nil, &attune.Error{Kind: attune.TooMuch, Code: "too_many_calls", RetryAfter: time.Second,
+			Message: fmt.Sprintf("%d requests of this process of the worker %s are under way already", maxCalls, worker), Try: "again when one is answered"}
+	}
+	all[i].calls++
 	return all[i], nil
 }
 

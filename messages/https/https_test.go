@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -310,6 +311,70 @@ func TestServersWithoutTLSAreWithinTheMachine(t *testing.T) {
 			t.Errorf("%q: %v", server, err)
 		}
 	}
+}
+
+// A URL is refused that bears a password, and the refusal goes to logs.
+func TestARefusedServerDoesNotShowItsPassword(t *testing.T) {
+	for _, server := range []string{"https://user:s3cr3t@attune.example", "https://s3cr3t@attune.example", "https://user:s3cr3t@attune.example:port",
+		"ftp://user:s3cr3t@attune.example", "https://attune.example?token=s3cr3t", "https://user:s3cr3t%@attune.example"} {
+		if err := https.CheckServer(server); err == nil || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%q: %v", server, err)
+		}
+	}
+}
+
+// A long lease leaves no worker waiting: when nothing comes by a broker that
+// stands, it calls within seconds.
+func TestALongLeaseDoesNotDelayTheSecondWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := memory.New(memory.Config{})
+		desk := https.NewDesk(inner, mono)
+		n := &nodes{desks: map[string]*https.Desk{"a": desk}}
+		w := https.New(https.Config{Worker: "w", Session: "1", Servers: []string{"https://a"}, Broker: memory.New(memory.Config{}), // not the node's: nothing comes
+			Client: &http.Client{Transport: n}, Mono: mono, Patience: 30 * time.Minute})
+		var toWorker collect
+		must(t, subscribe(w, messages.ToWorkers, "w", toWorker.take))
+		time.Sleep(6 * time.Second)
+		must(t, desk.Send(messages.ToWorkers, "w", bundle("n-1", messages.Dispatch{Worker: "w"})))
+		time.Sleep(time.Second)
+		if got := fmt.Sprint(toWorker.got()); got != "[n-1]" {
+			t.Errorf("after 7 s of silence it has %s", got)
+		}
+		must(t, w.Close())
+		must(t, inner.Close())
+	})
+}
+
+// One process has two requests under way; many more are refused before they
+// wait.
+func TestCallsOfOneProcessAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		desk := https.NewDesk(memory.New(memory.Config{}), mono)
+		call := func(name string) error {
+			_, err := desk.Call(t.Context(), "w", name, nil, 5*time.Second)
+			return err
+		}
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				if err := call("1"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		if err := call("1"); attune.KindOf(err) != attune.TooMuch {
+			t.Errorf("the 17th: %v", err)
+		}
+		if err := call("2"); err != nil {
+			t.Errorf("another process: %v", err)
+		}
+		all.Wait()
+		if err := call("1"); err != nil {
+			t.Errorf("when the others are answered: %v", err)
+		}
+		must(t, desk.Close())
+	})
 }
 
 func subscribe(b messages.Broker, x messages.Exchange, key string, deliver func(any)) error {

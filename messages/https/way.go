@@ -35,8 +35,9 @@ type Config struct {
 	// Mono never goes back.
 	Mono func() time.Duration
 	// Patience is how long nothing may come by the broker before the second way
-	// is taken too; 5 s by default. Shorter than the answer to a heartbeat takes
-	// it calls for nothing; longer than half a lease costs leases.
+	// is taken too; 5 s by default, and at most, as what is for the worker waits
+	// that long. Shorter than the answer to a heartbeat takes it calls for nothing;
+	// longer than half a lease costs leases.
 	Patience time.Duration
 	// Log may be nil.
 	Log *slog.Logger
@@ -45,6 +46,8 @@ type Config struct {
 const (
 	// grace is how long the broker may be away before the second way is taken.
 	grace = time.Second
+	// mostPatience bounds [Config.Patience].
+	mostPatience = 5 * time.Second
 	// look is how often it is looked whether the way is needed.
 	look = 250 * time.Millisecond
 	// pollWait is how long one request waits for something to come.
@@ -85,8 +88,8 @@ type outgoing struct {
 
 // New begins to look after both ways. It does not block.
 func New(config Config) *Way {
-	if config.Patience <= 0 {
-		config.Patience = 5 * time.Second
+	if config.Patience <= 0 || config.Patience > mostPatience {
+		config.Patience = mostPatience
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)

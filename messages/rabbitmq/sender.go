@@ -188,7 +188,7 @@ func (s *sender) serve(ctx context.Context, conn *amqp.Connection, socket *socke
 		if err = s.proof(ch); err != nil {
 			return err
 		}
-		answer(asked, nil)
+		answer(asked, s.proved())
 		asked = asked[:0]
 	}
 }
@@ -201,7 +201,7 @@ func (s *sender) finish(ch *amqp.Channel, asked []chan error) error {
 			answer(asked, errAway)
 			return err
 		}
-		answer(asked, nil)
+		answer(asked, s.proved())
 	}
 	return ch.Close()
 }
@@ -216,6 +216,18 @@ func (s *sender) proof(ch *amqp.Channel) error {
 		s.mu.Unlock()
 	}
 	return err
+}
+
+// proved is what a proof came to: the server took what was written, but what was
+// dropped meanwhile, as too old, was not.
+func (s *sender) proved() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.lost {
+		return nil
+	}
+	s.lost = false
+	return messages.ErrLost
 }
 
 func answer(waiters []chan error, err error) {

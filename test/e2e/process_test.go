@@ -84,6 +84,11 @@ func (p *process) endsWithin(limit time.Duration) bool {
 	case <-p.ended:
 		return true
 	case <-late.C:
+	}
+	select { // of two that are ready the first select takes either
+	case <-p.ended:
+		return true
+	default:
 		return false
 	}
 }
