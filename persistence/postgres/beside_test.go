@@ -54,7 +54,7 @@ func TestPruningLetsMarksBeRaised(t *testing.T) {
 		out, err = pruning.Prune(context.Background(), "node-1", persistence.Prune{Shelf: persistence.Events, Before: time.Now().AddDate(1, 0, 0), Rows: 100})
 	})
 	defer pruned.Wait()
-	defer other.Exec(context.Background(), "COMMIT")
+	defer func() { _, _ = other.Exec(context.Background(), "COMMIT") }()
 	patiently(t, "the pruning waits", func() error {
 		waits := 0
 		if err := other.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waits); err != nil {
