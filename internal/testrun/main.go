@@ -1,6 +1,6 @@
 // Command testrun runs the tests of the repository and says what it left out.
 //
-//	go run ./internal/testrun [-race-exclude "folder …"] [-timeout 5m] [-fuzz 5s] [-fuzz-exclude "folder …"] [-only-fuzz] [packages] [-- flags of go test]
+//	go run ./internal/testrun [-race-exclude "folder …"] [-timeout 10m] [-fuzz 5s] [-fuzz-exclude "folder …"] [-only-fuzz] [packages] [-- flags of go test]
 //
 // With a C compiler it turns the race detector on, except for the packages in or below
 // an excluded folder. It prints one line per package, the whole output of what failed,
@@ -49,7 +49,7 @@ func main() {
 func run(args []string, out io.Writer) (failed bool, err error) {
 	flags := flag.NewFlagSet("testrun", flag.ContinueOnError)
 	exclude := flags.String("race-exclude", "", "`folders` whose tests run without the race detector")
-	timeout := flags.Duration("timeout", 5*time.Minute, "limit for the tests of one package")
+	timeout := flags.Duration("timeout", 10*time.Minute, "limit for the tests of one package")
 	fuzz := flags.Duration("fuzz", 0, "how long each fuzz target is fed new inputs; 0 is not at all")
 	fuzzExclude := flags.String("fuzz-exclude", "", "`folders` whose fuzz targets are not fed")
 	only := flags.Bool("only-fuzz", false, "fuzz, and run no tests")

@@ -84,9 +84,7 @@ func TestAWorkerOfItsOwn(t *testing.T) {
 	touch(t, gate)
 	last.exits(0)
 	worker.exits(0)
-	if state := d.workerState("w1"); state != "left" {
-		t.Errorf("it is %s", state)
-	}
+	await(t, "it to have left", func() bool { return d.workerState("w1") == "left" }) // it says so, and goes
 	w.run("worker", "remove", "w1").exits(0)
 	w.run("worker", "get", "w1").exits(3)
 }

@@ -271,12 +271,12 @@ func TestAnExecThatHangsHoldsUpNoKill(t *testing.T) {
 		if _, err := unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
 			leaveOut(t, "filelease", err)
 		}
-		b.extend(time.Second)
+		b.extend(3 * time.Second)
 		if mode == keeper.ByCgroup { // else the other run has a keeper of its own
 			b.start(keeper.Run{Token: "other"}, "sleep 1000")
 			b.next(keeper.Started, "other")
 		}
-		b.extend(time.Second)
+		b.extend(3 * time.Second)
 		if err := b.Start(keeper.Run{Token: "hung", Argv: []string{program}}); err != nil {
 			t.Fatal(err)
 		}
@@ -361,7 +361,7 @@ func TestManyRunsAtOnce(t *testing.T) {
 		if err := b.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if left := descriptors(t, "self"); left != outside {
+		if left := descriptors(t, "self"); left > outside {
 			t.Errorf("the worker had %d descriptors before, %d after", outside, left)
 		}
 	})
