@@ -34,19 +34,40 @@ func (r *Report) alone(_ context.Context, rig *rig, n int) error {
 	return nil
 }
 
-// saturated measures the rate and the counts with the window always full.
-func (r *Report) saturated(ctx context.Context, rig *rig, n int) error {
-	run := func(n int) {
+// flight is how many executions are on their way on servers at a time, from the
+// offer to the committed end, at saturation.
+const flight = 1000
+
+// run offers n events and waits for all ends: with the window always full, so that
+// what is stored waits for slots; on servers with the flight always full, as from
+// that many clients that wait for their answers.
+func (r *rig) run(n int) {
+	if r.servers == nil {
 		places := make(chan struct{}, window)
 		for range n {
 			places <- struct{}{}
-			rig.offer(func() { <-places })
+			r.offer(func() { <-places })
 		}
 		for range n {
-			<-rig.done
+			<-r.done
 		}
+		return
 	}
-	run(n / 10)
+	offered := 0
+	for ended := 0; ended < n; {
+		if offered < n && offered-ended < flight {
+			r.offer(func() {})
+			offered++
+			continue
+		}
+		<-r.done
+		ended++
+	}
+}
+
+// saturated measures the rate and the counts.
+func (r *Report) saturated(ctx context.Context, rig *rig, n int) error {
+	rig.run(n / 10)
 	var before use
 	if rig.servers != nil {
 		var err error
@@ -55,7 +76,7 @@ func (r *Report) saturated(ctx context.Context, rig *rig, n int) error {
 		}
 	}
 	store, cpu, memory, began := rig.store.Stats(), cpuTime(), allocations(), time.Now()
-	run(n)
+	rig.run(n)
 	took := time.Since(began)
 	after, per := rig.store.Stats(), float64(n)
 	r.Rate = per / took.Seconds()

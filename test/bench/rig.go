@@ -34,7 +34,12 @@ type rig struct {
 	done chan struct{} // one per completed execution, when counting
 }
 
-const slots = 400
+// The slots of the worker: fewer than are on their way in one process, so that some
+// wait; more on servers, where the journey through them is what is measured.
+const (
+	slots       = 400
+	serverSlots = 2 * flight
+)
 
 func withRig(ctx context.Context, dir string, use func(*rig) error) error {
 	data, err := os.MkdirTemp(dir, "attune-bench-")

@@ -163,7 +163,7 @@ func workerProcess(_ context.Context, o options) error {
 	}
 	defer broker.Close()
 	lent, began := &node.Lent{}, time.Now()
-	w, err := worker.New(worker.Config{Name: "local", NewIncarnation: func() string { return "local-1" }, Slots: slots, Broker: broker,
+	w, err := worker.New(worker.Config{Name: "local", NewIncarnation: func() string { return "local-1" }, Slots: serverSlots, Broker: broker,
 		Clock: node.NewClock(), Mono: func() time.Duration { return time.Since(began) }, Journal: journal.NewMemory(lent.Lend),
 		Runners: map[string]worker.Runner{"noop": runners.Noop{}}})
 	if err != nil {
@@ -349,8 +349,21 @@ func onServers(ctx context.Context, o options) error {
 			return err
 		}
 	}
+	r.own -= s.time() // their use is our own
 	r.end()
 	return r.finish(o, os.Stdout)
+}
+
+// time is the processor time of the servers, and of all workers that have ended.
+func (s *servers) time() (sum time.Duration) {
+	if pid, err := s.pg.PID(); err == nil {
+		sum = treeTime(pid)
+	}
+	var ended syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &ended); err == nil {
+		sum += time.Duration(ended.Utime.Nano() + ended.Stime.Nano())
+	}
+	return sum + treeTime(s.mq.PID())
 }
 
 func (r *Report) finish(o options, w io.Writer) error {
