@@ -13,6 +13,7 @@ import (
 // runDev runs a node with everything in this process until ctx ends, then drains
 // it.
 func runDev(ctx context.Context, o devOptions) error {
+	node.Ballast()
 	return runNode(ctx, o.nodeOptions, func(ctx context.Context, at site) (running, error) {
 		n, err := node.OpenEmbedded(ctx, node.EmbeddedConfig{Data: o.Data, Packs: []*attune.Pack{packs.LoadFS(core.Files, core.Ref, "")}, Folders: folders(o.nodeOptions),
 			PacksChanged: tellChanges(o.Streams.talk), Slots: o.Slots, MaxLive: o.MaxLive, Keep: o.Keep, Version: versionText(), APIURL: at.url,

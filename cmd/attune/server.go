@@ -94,6 +94,7 @@ var nodeName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
 
 // runServer runs a node on PostgreSQL and RabbitMQ until ctx ends, then drains it.
 func runServer(ctx context.Context, o serverOptions) error {
+	node.Ballast()
 	o.Reload = true
 	var ca []byte
 	var err error

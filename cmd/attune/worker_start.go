@@ -154,6 +154,7 @@ func exists(path string) bool {
 
 // runWorker runs a worker until ctx ends, then drains it.
 func runWorker(ctx context.Context, o workerOptions) error {
+	node.Ballast()
 	log := newLog(o.Streams.talk, o.LogFormat)
 	var ca []byte
 	var err error

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/attune-automation/attune/node"
 )
 
 func main() {
@@ -59,6 +61,7 @@ type options struct {
 }
 
 func bench(ctx context.Context, o options) error {
+	node.Ballast()
 	var r Report
 	r.begin()
 	if err := withRig(ctx, o.Dir, func(rig *rig) error { return r.alone(ctx, rig, o.Alone) }); err != nil {

@@ -156,6 +156,7 @@ func (s *servers) sent() (n uint64, err error) {
 
 // workerProcess is the worker, until its input ends.
 func workerProcess(_ context.Context, o options) error {
+	node.Ballast()
 	signal.Ignore(syscall.SIGINT) // its bench ends it
 	broker, err := rabbitmq.Open(rabbitmq.Config{URL: o.Worker, Name: "bench worker", Clock: node.NewClock()})
 	if err != nil {
@@ -332,6 +333,7 @@ func stat(pid int) (ticks int64, parent int) {
 
 // onServers is the bench on servers.
 func onServers(ctx context.Context, o options) error {
+	node.Ballast()
 	s, err := openServers(ctx)
 	if err != nil {
 		return err
