@@ -6,6 +6,6 @@
 // A server is looked for in this order: the environment variable
 // (ATTUNE_TEST_POSTGRES, ATTUNE_TEST_RABBITMQ, a URL whose user may create
 // databases or virtual hosts), its default port on this machine, a private one
-// from installed binaries, a container. Private servers have their own port,
-// folder and node name, and end with the test program that began them.
+// from installed binaries. Private servers have their own port, folder and node
+// name, and end with the test program that began them.
 package servers
