@@ -3,11 +3,9 @@ package postgres_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
-	"github.com/attune-automation/attune"
 	"github.com/attune-automation/attune/internal/servers/pgtest"
 	"github.com/attune-automation/attune/persistence"
 	"github.com/attune-automation/attune/persistence/postgres"
@@ -58,9 +56,3 @@ func TestNothingLiveIsPrunedAndAllThatIsOldIs(t *testing.T) {
 		})
 	}
 }
-
-type clock struct{}
-
-func (clock) Now() time.Time { return time.Now() }
-
-func (clock) AfterFunc(time.Duration, func()) attune.Timer { panic("a store sets no timer") }
