@@ -15,11 +15,9 @@ import (
 	"github.com/attune-automation/attune/rules"
 )
 
-// The cage: what a rule may take, whoever wrote it and whatever the event holds.
-const (
-	mostTime = time.Second
-	mostHeap = 64 << 20
-)
+// The cage: what a rule may take, whoever wrote it and whatever the event holds:
+// mostTime, and this.
+const mostHeap = 64 << 20
 
 // hostile are templates that would take a naive engine for ever, or all memory.
 var hostile = map[string]string{
