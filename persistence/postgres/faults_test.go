@@ -261,6 +261,7 @@ func TestTheServerIsKilledInTheMiddle(t *testing.T) {
 	var down sync.WaitGroup
 	for i := 0; len(done) < 300; i++ {
 		if i == 20 || i == 60 {
+			down.Wait() // one death at a time
 			down.Go(func() {
 				if err := errors.Join(server.Kill(), server.Start(context.Background())); err != nil {
 					t.Error(err)
