@@ -91,7 +91,7 @@ losing: ## loses workers, broker, database, queues and connections, on private s
 	ATTUNE_LOSING=1 go test -count=1 -v -timeout 20m ./test/losing $(or $(ARGS),-run '^TestLosing$$') -args -seed $(or $(SEED),0)
 
 bench: ## throughput and latency on this machine; BACKEND=servers: on PostgreSQL and RabbitMQ
-	go run ./test/bench $(if $(BACKEND),-backend $(BACKEND))
+	go run ./test/bench -backend $(BACKEND)
 
 bench-waiting: ## a million executions that wait: memory, start-up, lateness; takes minutes
 	@mkdir -p bin

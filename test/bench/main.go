@@ -28,7 +28,7 @@ func main() {
 	flag.IntVar(&o.Waiting, "waiting", 0, "measure that many executions that only wait, and nothing else")
 	flag.IntVar(&o.Woken, "woken", 20_000, "with -waiting: how many come to their moments, a thousand a second")
 	flag.BoolVar(&o.Slot, "slot", false, "with -waiting: they wait for a slot that nobody has, not for a moment")
-	flag.StringVar(&o.Backend, "backend", "", "servers: on a PostgreSQL and a RabbitMQ of its own, with a worker that is a process; embedded by default")
+	flag.StringVar(&o.Backend, "backend", "embedded", "embedded, or servers: on a PostgreSQL and a RabbitMQ of its own, with a worker that is a process")
 	flag.StringVar(&o.Worker, "worker", "", "be the worker on this broker; the command calls itself with it")
 	flag.StringVar(&o.Phase, "phase", "", "with -waiting: one phase, on a given folder; the command calls itself with it")
 	flag.Parse()
@@ -38,7 +38,7 @@ func main() {
 		run = workerProcess
 	case o.Backend == "servers":
 		run = onServers
-	case o.Backend != "":
+	case o.Backend != "embedded":
 		fmt.Fprintln(os.Stderr, "bench: there is no backend", o.Backend)
 		os.Exit(64)
 	case o.Phase != "":
