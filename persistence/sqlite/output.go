@@ -13,30 +13,9 @@ import (
 const appendOutput = "INSERT INTO output (execution, attempt, stream, begins, data) VALUES (?, ?, ?, ?, ?) " +
 	"ON CONFLICT DO UPDATE SET data = excluded.data WHERE length(excluded.data) > length(data)"
 
-// outputSlice bounds what one transaction of AppendOutput writes, so that
-// flushes get their turn in between.
-const outputSlice = 1 << 20
-
-// AppendOutput implements [persistence.Output]. Much output is several
-// transactions; an error may leave the first chunks written.
+// AppendOutput implements [persistence.Output], in slices.
 func (s *Store) AppendOutput(ctx context.Context, chunks []persistence.OutputChunk) error {
-	for _, c := range chunks {
-		if reason := persistence.CheckChunk(c); reason != "" {
-			return persistence.Unstorable(reason)
-		}
-	}
-	for len(chunks) > 0 {
-		n, size := 0, 0
-		for n < len(chunks) && (n == 0 || size+len(chunks[n].Data) <= outputSlice) {
-			size += len(chunks[n].Data)
-			n++
-		}
-		if err := s.appendSlice(ctx, chunks[:n]); err != nil {
-			return err
-		}
-		chunks = chunks[n:]
-	}
-	return nil
+	return persistence.InSlices(chunks, func(some []persistence.OutputChunk) error { return s.appendSlice(ctx, some) })
 }
 
 func (s *Store) appendSlice(ctx context.Context, chunks []persistence.OutputChunk) error {
