@@ -111,9 +111,27 @@ func TestParseMoment(t *testing.T) {
 	if at, in, err = attune.ParseMoment("90s"); err != nil || !at.IsZero() || in != 90*time.Second {
 		t.Error(at, in, err)
 	}
-	for _, text := range []string{"", "0s", "-1m", "tomorrow", "8785h", "2030-01-31"} {
+	for _, text := range []string{"", "0s", "-1m", "tomorrow", "8785h", "2030-01-31", "9999-12-31T23:59:59-01:00"} {
 		if _, _, err := attune.ParseMoment(text); attune.KindOf(err) != attune.Invalid {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// A time whose zone puts it out of the calendar is read by package time, and no
+// JSON can be written of it.
+func TestATimeThatIsReadCanBeWritten(t *testing.T) {
+	for text, want := range map[string]string{
+		"2030-01-31T08:00:00.5+01:00": "2030-01-31T07:00:00.5Z", "0000-01-01T01:00:00+01:00": "0000-01-01T00:00:00Z", "9999-12-31T22:59:59-01:00": "9999-12-31T23:59:59Z",
+		"0000-01-01T00:00:00+01:00": "", "9999-12-31T23:59:59-01:00": "", "2030-01-31": "", "": "",
+	} {
+		at, err := attune.ParseTime(text)
+		if want == "" {
+			if attune.KindOf(err) != attune.Invalid || !at.IsZero() {
+				t.Errorf("%q is %s, %v", text, at, err)
+			}
+		} else if b, err := json.Marshal(at); err != nil || string(b) != `"`+want+`"` {
+			t.Errorf("%q is written as %s, %v", text, b, err)
 		}
 	}
 }

@@ -142,11 +142,21 @@ func (s *Span) UnmarshalText(b []byte) error {
 	return err
 }
 
+// ParseTime reads an RFC 3339 time, into UTC. One that its zone puts before the
+// year 0 or behind 9999 is none: it could be read, and never be written again.
+func ParseTime(text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, text)
+	if at = at.UTC(); err != nil || at.Year() < 0 || at.Year() > 9999 {
+		return time.Time{}, NewError(Invalid, "invalid_time", fmt.Sprintf("%q is not a time", text))
+	}
+	return at, nil
+}
+
 // ParseMoment reads a moment ahead: an RFC 3339 time, or a duration from now on
 // as [ParseSpan] reads it. One of the two is set.
 func ParseMoment(text string) (at time.Time, in time.Duration, err error) {
-	if at, err = time.Parse(time.RFC3339, text); err == nil {
-		return at.UTC(), 0, nil
+	if at, err = ParseTime(text); err == nil {
+		return at, 0, nil
 	}
 	if in, err = ParseSpan(text); err != nil || in <= 0 || in > MaxWait {
 		return time.Time{}, 0, NewError(Invalid, "invalid_moment", fmt.Sprintf("%q is neither a time nor a duration of at most a year", text))

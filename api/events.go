@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/attune-automation/attune"
 )
@@ -100,7 +99,7 @@ func (s *server) sendEvent(ctx context.Context, in *sendEventInput) (*sendEventO
 		return nil, err
 	}
 	if in.Body.OccurredAt != "" {
-		if offer.OccurredAt, err = time.Parse(time.RFC3339, in.Body.OccurredAt); err != nil {
+		if offer.OccurredAt, err = attune.ParseTime(in.Body.OccurredAt); err != nil {
 			return nil, &attune.Error{Kind: attune.Invalid, Code: "invalid_time", Message: "it is not a time", Where: "occurred_at", Cause: err}
 		}
 	}

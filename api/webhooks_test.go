@@ -66,6 +66,7 @@ func TestSendEvent(t *testing.T) {
 			t.Errorf("%d: %+v", i, out)
 		}
 	}
+	ask(t, "POST", w.URL+"/api/v1/events", w.Operator, `{"trigger":"demo.alert","occurred_at":"9999-12-31T23:59:59-01:00"}`).problem(t, 422, "invalid_time")
 	a := ask(t, "POST", w.URL+"/api/v1/events", w.Operator, `{"trigger":"busy"}`)
 	a.problem(t, 429, "busy")
 	if a.Header.Get("Retry-After") != "1" {

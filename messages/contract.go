@@ -98,7 +98,7 @@ func (p *EnforcementCreated) read(r *reader) {
 	r.id("event", &p.Event, "ev-06yk1nr080403, as the answer to the event or the variable of the action says it")
 	p.Rule, p.Action = r.text("rule", maxRef, false), r.text("action", maxRef, false)
 	p.Parameters, p.Dedupe = r.raw("parameters"), r.text("dedupe", maxDedupe, false)
-	if !r.has("rule") && !r.has("action") {
+	if r.empty("rule") && r.empty("action") {
 		r.fault("action", "it says neither an action nor a rule", "examples.notify")
 	}
 	r.parameters()

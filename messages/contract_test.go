@@ -100,6 +100,13 @@ func TestAMessageSaysAllItsFaultsAtOnce(t *testing.T) {
 			[]string{"headers.source: it has other characters than letters, digits and .-_:/"}},
 		{"neither action nor rule", "enforcement.created", `{"message_type":"enforcement.created","version":1,"payload":{"event":"ex-06yk1nr080403","parameters":[]}}`,
 			[]string{"payload.event: it is not such an id", "payload.action: it says neither an action nor a rule", "payload.parameters: it is not an object"}},
+		{"an empty action and an empty rule", "enforcement.created", `{"message_type":"enforcement.created","version":1,"payload":{"event":"ev-06yk1nr080403","rule": "" ,"action":""}}`,
+			[]string{"payload.action: it says neither an action nor a rule"}},
+		{"a rule of another type and no action", "enforcement.created", `{"message_type":"enforcement.created","version":1,"payload":{"event":"ev-06yk1nr080403","rule":7,"action":""}}`,
+			[]string{"payload.rule: it is not a text"}},
+		{"times that their zone puts out of the calendar", "event.created",
+			`{"message_type":"event.created","version":1,"timestamp":"0000-01-01T00:00:00+01:00","payload":{"trigger":"a.b","occurred_at":"9999-12-31T23:59:59-01:00"}}`,
+			[]string{"timestamp: it is not a time", "payload.occurred_at: it is not a time"}},
 		{"a request without an action", "execution.requested", `{"message_type":"execution.requested","version":1,"payload":{"Action":"a.b","parameters":3}}`,
 			[]string{`payload.action: it is missing`, "payload.parameters: it is not an object"}},
 		{"a cancel of an event", "execution.cancel.requested", `{"message_type":"execution.cancel.requested","version":1,"payload":{"execution":"ev-06yk1nr080403","reason":"` + strings.Repeat("r", 201) + `"}}`,
@@ -243,6 +250,8 @@ func FuzzReadEnvelope(f *testing.F) {
 		f.Add(e.MessageType, m.Body)
 	}
 	f.Add("event.created", []byte(`{"message_type":"event.created","version":1,"payload":{"trigger":"a","payload":1e400}}`))
+	f.Add("enforcement.created", []byte(`{"message_type":"enforcement.created","version":1,"payload":{"event":"ev-0000000000001","action":""}}`))
+	f.Add("event.created", []byte(`{"message_type":"event.created","version":1,"timestamp":"9999-12-31T23:59:59-01:00","payload":{"trigger":"a"}}`))
 	f.Fuzz(func(t *testing.T, key string, body []byte) {
 		first, err := messages.ReadEnvelope(key, messages.Outside{Body: body})
 		if err != nil {

@@ -36,6 +36,11 @@ func (r *reader) has(name string) bool {
 	return len(text) > 0 && !bytes.Equal(text, []byte("null"))
 }
 
+// empty tells whether a member that may be left out says as much as none.
+func (r *reader) empty(name string) bool {
+	return !r.has(name) || bytes.Equal(bytes.TrimSpace(r.members[name]), []byte(`""`))
+}
+
 func (r *reader) missing(name string, needed bool) bool {
 	if r.has(name) {
 		return false
@@ -107,12 +112,11 @@ func (r *reader) time(name string) time.Time {
 	if text == "" {
 		return time.Time{}
 	}
-	at, err := time.Parse(time.RFC3339, text)
+	at, err := attune.ParseTime(text)
 	if err != nil {
 		r.fault(name, "it is not a time", "2030-01-31T08:00:00Z")
-		return time.Time{}
 	}
-	return at.UTC()
+	return at
 }
 
 // object goes into an object; one that is not there has no members.
