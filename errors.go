@@ -35,7 +35,7 @@ const (
 
 var errorKindNames = [...]string{"internal", "invalid", "not found", "conflict", "denied", "too large", "too much", "fenced", "unavailable"}
 
-func (k ErrorKind) String() string { return errorKindNames[k] }
+func (k ErrorKind) String() string { return word("error kind", errorKindNames[:], k) }
 
 // Retryable reports whether the same request can succeed later, unchanged.
 func (k ErrorKind) Retryable() bool { return k == Internal || k == TooMuch || k == Unavailable }

@@ -40,8 +40,10 @@ const (
 	EnforcementFailed
 )
 
+var enforcementStatusNames = [...]string{"none", "created", "failed"}
+
 func (s EnforcementStatus) String() string {
-	return [...]string{"none", "created", "failed"}[s]
+	return word("enforcement status", enforcementStatusNames[:], s)
 }
 
 // MarshalText writes the name.

@@ -40,7 +40,7 @@ const (
 
 var backoffNames = [...]string{"constant", "linear", "exponential"}
 
-func (b Backoff) String() string { return backoffNames[b] }
+func (b Backoff) String() string { return word("backoff", backoffNames[:], b) }
 
 // MarshalText writes the name.
 func (b Backoff) MarshalText() ([]byte, error) { return []byte(b.String()), nil }

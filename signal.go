@@ -1,7 +1,5 @@
 package attune
 
-import "fmt"
-
 // Signal is what happens to an execution. The numbers are stored in histories:
 // never reorder.
 type Signal uint8
@@ -60,12 +58,7 @@ func Signals() []Signal {
 	return all
 }
 
-func (s Signal) String() string {
-	if int(s) < len(signalNames) {
-		return signalNames[s]
-	}
-	return fmt.Sprintf("signal(%d)", uint8(s))
-}
+func (s Signal) String() string { return word("signal", signalNames[:], s) }
 
 // MarshalText writes the name.
 func (s Signal) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
@@ -96,4 +89,4 @@ const (
 
 var effectNames = [...]string{"", "place", "withdraw", "dispatch", "stop attempt", "free slot", "acknowledge", "announce", "retire"}
 
-func (e Effect) String() string { return effectNames[e] }
+func (e Effect) String() string { return word("effect", effectNames[:], e) }

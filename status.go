@@ -50,11 +50,15 @@ func Statuses() []Status {
 	return all
 }
 
-func (s Status) String() string {
-	if int(s) < len(statusNames) {
-		return statusNames[s]
+func (s Status) String() string { return word("status", statusNames[:], s) }
+
+// word is the name of one of a numbered list. A number behind its end, which a
+// damaged row or a newer program may say, is still something to print.
+func word[T ~uint8](list string, names []string, v T) string {
+	if int(v) < len(names) {
+		return names[v]
 	}
-	return fmt.Sprintf("status(%d)", uint8(s))
+	return fmt.Sprintf("%s(%d)", list, uint8(v))
 }
 
 // MarshalText writes the name.
@@ -122,7 +126,7 @@ const (
 
 var causeNames = [...]string{"", "cancelled", "timeout", "panic"}
 
-func (c Cause) String() string { return causeNames[c] }
+func (c Cause) String() string { return word("cause", causeNames[:], c) }
 
 // MarshalText writes the name.
 func (c Cause) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

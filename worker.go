@@ -19,9 +19,9 @@ const (
 	WorkerLeft
 )
 
-func (s WorkerState) String() string {
-	return [...]string{"none", "alive", "draining", "lost", "left"}[s]
-}
+var workerStateNames = [...]string{"none", "alive", "draining", "lost", "left"}
+
+func (s WorkerState) String() string { return word("worker state", workerStateNames[:], s) }
 
 // MarshalText writes the name.
 func (s WorkerState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
