@@ -3,6 +3,7 @@ package persistence
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 	"unique"
@@ -85,25 +86,48 @@ func (d *decoder) retry() (r attune.RetryPolicy) {
 	if r.MaxAttempts = int(d.int()); r.MaxAttempts == 0 {
 		return r
 	}
-	for n := d.int(); n > 0 && !d.fault; n-- {
-		r.On = append(r.On, attune.Status(d.int()))
+	for n := d.int(); n > 0 && d.fault == nil; n-- {
+		r.On = append(r.On, choice(d, "retry.on", attune.Failed, attune.Abandoned))
 	}
-	r.Delay, r.Backoff, r.MaxDelay = attune.Span(d.int()), attune.Backoff(d.int()), attune.Span(d.int())
-	r.Jitter = math.Float64frombits(uint64(d.int()))
+	r.Delay, r.Backoff, r.MaxDelay = attune.Span(d.int()), choice(d, "retry.backoff", attune.Constant, attune.Exponential), attune.Span(d.int())
+	if r.Jitter = math.Float64frombits(uint64(d.int())); !(r.Jitter >= 0 && r.Jitter <= 1) { // NaN is neither
+		d.fail(unknown("retry.jitter", r.Jitter))
+	}
 	return r
 }
 
 // decoder reads what an Encoder wrote. After a fault it reads zeros.
 type decoder struct {
 	b     []byte
-	fault bool
+	fault error
 }
 
 func newDecoder(b []byte) *decoder {
 	if len(b) == 0 || b[0] != format {
-		return &decoder{fault: true}
+		return &decoder{fault: ErrEncoding}
 	}
 	return &decoder{b: b[1:]}
+}
+
+// fail notes the first fault.
+func (d *decoder) fail(fault error) {
+	if d.b = nil; d.fault == nil {
+		d.fault = fault
+	}
+}
+
+// unknown is the fault of a value that means nothing to this program. Taken for
+// another one, or as it is, it would be acted on, and nobody said that.
+func unknown(field string, v any) error { return fmt.Errorf("%w: its %s is %v", ErrEncoding, field, v) }
+
+// choice reads one of a numbered list.
+func choice[T ~uint8](d *decoder, field string, first, last T) T {
+	v := d.int()
+	if v < int64(first) || v > int64(last) {
+		d.fail(unknown(field, v))
+		return 0
+	}
+	return T(v)
 }
 
 // more tells whether another field follows: one of an older row may not.
@@ -112,7 +136,7 @@ func (d *decoder) more() bool { return len(d.b) > 0 }
 func (d *decoder) int() int64 {
 	v, n := binary.Varint(d.b)
 	if n <= 0 {
-		d.b, d.fault = nil, true
+		d.fail(ErrEncoding)
 		return 0
 	}
 	d.b = d.b[n:]
@@ -122,7 +146,7 @@ func (d *decoder) int() int64 {
 func (d *decoder) text() string {
 	size, n := binary.Uvarint(d.b)
 	if n <= 0 || uint64(len(d.b)-n) < size {
-		d.b, d.fault = nil, true
+		d.fail(ErrEncoding)
 		return ""
 	}
 	s := string(d.b[n : n+int(size)])
@@ -134,7 +158,7 @@ func (d *decoder) text() string {
 func (d *decoder) skip() {
 	size, n := binary.Uvarint(d.b)
 	if n <= 0 || uint64(len(d.b)-n) < size {
-		d.b, d.fault = nil, true
+		d.fail(ErrEncoding)
 		return
 	}
 	d.b = d.b[n+int(size):]
@@ -151,13 +175,6 @@ func (d *decoder) failure() *attune.Failure {
 		return nil
 	}
 	return &attune.Failure{Code: d.text(), Message: d.text(), Detail: d.text()}
-}
-
-func (d *decoder) err() error {
-	if d.fault {
-		return ErrEncoding
-	}
-	return nil
 }
 
 // EventSpec is what an event keeps beside its columns.
@@ -179,7 +196,7 @@ func DecodeEvent(spec []byte, v *attune.Event) error {
 	v.Chain = d.chain()
 	v.RulesRevision = d.int()
 	v.Accepted = d.time()
-	return d.err()
+	return d.fault
 }
 
 // EnforcementSpec is what an enforcement keeps beside its columns.
@@ -201,7 +218,7 @@ func DecodeEnforcement(spec []byte, v *attune.Enforcement) error {
 	v.Failure = d.failure()
 	v.Chain = d.chain()
 	v.Created = d.time()
-	return d.err()
+	return d.fault
 }
 
 // ExecutionSpec is what an execution begins with, beside its columns.
@@ -247,11 +264,11 @@ func DecodeExecution(spec, state []byte, v *attune.Execution) error {
 		v.RerunOf = attune.ExecutionID(d.int())
 	}
 	v.Limits.Retry = d.retry()
-	if err := d.err(); err != nil {
+	if err := d.fault; err != nil {
 		return err
 	}
 	d = newDecoder(state)
-	v.Cause = attune.Cause(d.int())
+	v.Cause = choice(d, "cause", attune.NoCause, attune.CausePanic)
 	v.Attempt = int(d.int())
 	v.Reason = d.text()
 	v.Until = d.time()
@@ -260,7 +277,7 @@ func DecodeExecution(spec, state []byte, v *attune.Execution) error {
 	if h := d.text(); h != "" {
 		v.History = attune.History(h)
 	}
-	return d.err()
+	return d.fault
 }
 
 // DecodeLive reads of both what a [Live] has, and skips the rest.
@@ -278,13 +295,13 @@ func DecodeLive(spec, state []byte, l *Live) error {
 		d.int()
 	}
 	l.Limits.Retry = d.retry()
-	if err := d.err(); err != nil {
+	if err := d.fault; err != nil {
 		return err
 	}
 	d = newDecoder(state)
-	d.int()
+	choice(d, "cause", attune.NoCause, attune.CausePanic)
 	l.Attempt = int(d.int())
 	d.skip()
 	l.Until = d.time()
-	return d.err()
+	return d.fault
 }

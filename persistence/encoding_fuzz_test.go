@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"math"
 	"reflect"
 	"testing"
 	"time"
@@ -19,6 +20,13 @@ func FuzzRow(f *testing.F) {
 	x := &attune.Execution{ActionHash: "h", Runner: "noop", Root: 9, Chain: chain, Requested: at, Attempt: 2, Reason: "because", Started: at, Failure: &attune.Failure{Detail: "d"},
 		Limits: attune.Limits{Timeout: time.Minute, Grace: time.Second, Deadline: at}, History: attune.History(nil).Append(attune.Step{At: at, Signal: attune.Admit, To: attune.Scheduling})}
 	spec, state := e.ExecutionSpec(x), e.ExecutionState(x)
+	tried := *x
+	tried.Cause, tried.Limits.Retry = attune.CauseTimeout, attune.RetryPolicy{MaxAttempts: 3, On: []attune.Status{attune.Failed}, Backoff: attune.Linear, Jitter: 0.5}
+	f.Add(e.ExecutionSpec(&tried), e.ExecutionState(&tried))
+	unknown := tried // a row that nobody wrote: numbers without a name, and a pause without end
+	unknown.Cause, unknown.Limits.Retry.Backoff, unknown.Limits.Retry.Jitter = 24, 24, math.NaN()
+	f.Add(e.ExecutionSpec(&unknown), e.ExecutionState(&unknown))
+	f.Add(e.ExecutionSpec(&tried), e.ExecutionState(&unknown))
 	for _, pair := range [][2][]byte{{event, nil}, {enforcement, {format}}, {spec, state}, {spec[:len(spec)-1], state}, {spec, state[:9]}, {{}, {}}, {{format}, {2}}, {{format, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, state}} {
 		f.Add(pair[0], pair[1])
 	}

@@ -33,6 +33,9 @@ func DecodeWorker(body []byte, w *attune.Worker) error {
 	if err := json.Unmarshal(body, &b); err != nil {
 		return ErrEncoding
 	}
+	if b.State > uint8(attune.WorkerLeft) {
+		return unknown("state", b.State)
+	}
 	w.Incarnation, w.State, w.Runners, w.Slots, w.Labels, w.Zone = b.Incarnation, attune.WorkerState(b.State), b.Runners, b.Slots, b.Labels, b.Zone
 	w.Registered, w.Changed = FromMillis(b.Registered), FromMillis(b.Changed)
 	w.Lease, w.Drained = time.Duration(b.Lease)*time.Millisecond, b.Drained
