@@ -125,6 +125,41 @@ func TestFuzzTargetsAreFedAndAFailingInputIsNamed(t *testing.T) {
 	}
 }
 
+// What a target says of a deadline of its own is a failure like any other.
+func TestAFailureThatSpeaksOfADeadlineIsAFailure(t *testing.T) {
+	t.Setenv("CGO_ENABLED", "0")
+	write(t, map[string]string{
+		"a/a_test.go": "package a\nimport \"testing\"\nfunc FuzzBad(f *testing.F) { f.Add(0); f.Fuzz(func(t *testing.T, n int) { t.Error(\"context deadline exceeded\") }) }\n",
+		"b/b_test.go": "package b\nimport (\"fmt\"; \"testing\")\nfunc FuzzWorse(f *testing.F) { fmt.Println(\"context deadline exceeded\"); f.Fatal(\"\\n    context deadline exceeded\") }\n",
+	})
+	var out strings.Builder
+	if failed, err := run([]string{"-only-fuzz", "-fuzz", "300ms"}, &out); err != nil || !failed || !strings.HasSuffix(out.String(), "\n0 passed, 2 failed, 0 skipped\n") {
+		t.Errorf("failed = %t, %v\n%s", failed, err, out.String())
+	}
+}
+
+// What go test writes when the end of the time is all that was wrong, and what
+// only looks like it. It comes too seldom to wait for it.
+func TestTheEndOfTheTimeIsNoFailure(t *testing.T) {
+	const begin = "fuzz: elapsed: 5s, execs: 126 (0/sec), new interesting: 0 (total: 114)\n--- FAIL: FuzzA (5.03s)\n"
+	for _, c := range []struct {
+		name, out string
+		want      bool
+	}{
+		{"the end of the time", begin + "    context deadline exceeded\nFAIL\nexit status 1\nFAIL\tm/a\t5.040s\n", true},
+		{"a test that says so", begin + "    --- FAIL: FuzzA (0.00s)\n        a_test.go:5: context deadline exceeded\nFAIL\n", false},
+		{"of another target", strings.ReplaceAll(begin, "FuzzA", "FuzzAll") + "    context deadline exceeded\nFAIL\n", false},
+		{"with an input that fails", begin + "    context deadline exceeded\n    Failing input written to testdata/fuzz/FuzzA/1\nFAIL\n", false},
+		{"with an input that it had no time to make smaller", "fuzz: minimizing 34-byte failing input file\n" + begin + "    context deadline exceeded\nFAIL\n", false},
+		{"in other words", begin + "    context deadline exceeded (Client.Timeout exceeded)\nFAIL\n", false},
+		{"while a kept input fails", "failure while testing seed corpus entry: FuzzA/1\n" + begin + "    context deadline exceeded\nFAIL\n", false},
+	} {
+		if got := ranOut("FuzzA", []byte(c.out)); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
+	}
+}
+
 func TestNothingToRunDoesNotPass(t *testing.T) {
 	write(t, map[string]string{"a.go": "package m\n"})
 	for _, args := range [][]string{{"./none/..."}, {"-nonsense"}, {"--", "-mod=nonsense"}} {
